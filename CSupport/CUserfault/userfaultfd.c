@@ -1,0 +1,1 @@
+#include "cuserfault_attributes.h"

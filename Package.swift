@@ -1,0 +1,63 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let swiftSettings: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .strictMemorySafety(),
+  .enableExperimentalFeature("Lifetimes"),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .treatAllWarnings(as: .error),
+]
+
+let package = Package(
+  name: "swift-memory-snapshots",
+  products: [
+    .library(name: "MemorySnapshots", targets: ["MemorySnapshots"]),
+    .library(name: "MemoryAccounting", targets: ["MemoryAccounting"]),
+    .executable(name: "cow", targets: ["cow"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.5.0"),
+  ],
+  targets: [
+    .target(
+      name: "CUserfault",
+      path: "CSupport/CUserfault",
+      cSettings: [.treatAllWarnings(as: .error)]),
+    .target(
+      name: "MemorySnapshots",
+      dependencies: ["CUserfault", .product(name: "SystemPackage", package: "swift-system")],
+      swiftSettings: swiftSettings),
+    .target(
+      name: "MemoryAccounting",
+      dependencies: ["CUserfault", .product(name: "SystemPackage", package: "swift-system")],
+      swiftSettings: swiftSettings),
+    .executableTarget(
+      name: "cow",
+      dependencies: [
+        "MemorySnapshots",
+        "MemoryAccounting",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "SystemPackage", package: "swift-system"),
+      ],
+      swiftSettings: swiftSettings),
+    .testTarget(
+      name: "MemorySnapshotsTests",
+      dependencies: [
+        "MemorySnapshots", "CUserfault", .product(name: "SystemPackage", package: "swift-system"),
+      ],
+      swiftSettings: swiftSettings),
+    .testTarget(
+      name: "MemoryAccountingTests",
+      dependencies: ["MemoryAccounting", "CUserfault"],
+      swiftSettings: swiftSettings),
+    .testTarget(
+      name: "CowTests",
+      dependencies: ["cow"],
+      swiftSettings: swiftSettings),
+  ]
+)

@@ -1,0 +1,1 @@
+// Who shares which page of memory with whom: the library behind `cow stat`.

@@ -1,0 +1,1 @@
+// Copy-on-write snapshots of the memory that an application names.

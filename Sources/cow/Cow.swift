@@ -1,0 +1,9 @@
+internal import ArgumentParser
+
+/// The `cow` command: copy-on-write memory, demonstrated and measured.
+@main
+struct Cow: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Copy-on-write memory: demonstrate it, check for it, measure it.",
+    subcommands: [])
+}
