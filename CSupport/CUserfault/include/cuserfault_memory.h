@@ -1,0 +1,54 @@
+#ifndef CUSERFAULT_MEMORY_H
+#define CUSERFAULT_MEMORY_H
+
+// Page-sized accesses of the fault path, and the waits that the C library has no wrapper for.
+
+#include "cuserfault_attributes.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+/// memcpy(3).
+static inline void cuserfault_copy_bytes(
+    void *_Nonnull destination, const void *_Nonnull source, size_t count) CUSERFAULT_REALTIME {
+  memcpy(destination, source, count);
+}
+
+/// memset(3) with zero.
+static inline void cuserfault_zero_bytes(void *_Nonnull bytes, size_t count) CUSERFAULT_REALTIME {
+  memset(bytes, 0, count);
+}
+
+/// Whether `count` bytes are all zero; `count` is at least 16. Stops at the first that is not.
+static inline bool cuserfault_is_zero(const void *_Nonnull bytes, size_t count)
+    CUSERFAULT_REALTIME {
+  static const unsigned char zeros[16];
+  // Each byte equals the one 16 before it, and the first 16 are zero.
+  return memcmp(bytes, zeros, 16) == 0
+      && memcmp(bytes, (const unsigned char *)bytes + 16, count - 16) == 0;
+}
+
+/// Writes a byte's own value back, so that the kernel makes a private copy of its page. One
+/// read-modify-write: a load first would cost a second page fault. `volatile` keeps the compiler
+/// from dropping a write that changes nothing.
+static inline void cuserfault_touch(void *_Nonnull page) CUSERFAULT_REALTIME {
+  __atomic_fetch_or((volatile unsigned char *)page, 0, __ATOMIC_RELAXED);
+}
+
+/// CLOCK_MONOTONIC in nanoseconds (clock_gettime(2), through the vDSO).
+uint64_t cuserfault_nanoseconds(void) CUSERFAULT_REALTIME;
+
+/// sched_yield(2).
+void cuserfault_yield(void) CUSERFAULT_REALTIME;
+
+/// futex(2) FUTEX_WAIT_PRIVATE: sleeps while `*word == expected`, for at most `nanoseconds` (less
+/// than zero: for ever). Returns 0 or a negated errno.
+int cuserfault_futex_wait(void *_Nonnull word, uint32_t expected, int64_t nanoseconds)
+    CUSERFAULT_REALTIME;
+
+/// futex(2) FUTEX_WAKE_PRIVATE: wakes every thread that sleeps on `word`.
+void cuserfault_futex_wake(void *_Nonnull word) CUSERFAULT_REALTIME;
+
+#endif

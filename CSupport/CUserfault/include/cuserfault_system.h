@@ -1,0 +1,67 @@
+#ifndef CUSERFAULT_SYSTEM_H
+#define CUSERFAULT_SYSTEM_H
+
+// System calls whose C declarations are variadic, macros or behind _GNU_SOURCE, which keeps Swift
+// from importing them. Each returns its value or a negated errno.
+
+#include "cuserfault_attributes.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/// memfd_create(2) with MFD_CLOEXEC, sized and sealed against shrinking and growing. Returns the
+/// descriptor.
+int cuserfault_create_memory_file(const char *_Nonnull name, uint64_t byte_count);
+
+/// pthread_create(3) of a named thread with every signal blocked, `stack_bytes` of stack.
+/// Returns 0 or a negated errno.
+int cuserfault_start_thread(
+    uint64_t *_Nonnull thread, const char *_Nonnull name, size_t stack_bytes,
+    void (*_Nonnull body)(void *_Nonnull), void *_Nonnull argument);
+
+/// pthread_join(3).
+void cuserfault_join_thread(uint64_t thread);
+
+/// Blocks every signal but those that report the thread's own faults (SIGSEGV, SIGBUS, SIGILL,
+/// SIGFPE, SIGTRAP, SIGABRT, SIGSYS); stores what was blocked before.
+struct cuserfault_signal_mask {
+  uint64_t words[16];
+};
+void cuserfault_block_signals(struct cuserfault_signal_mask *_Nonnull saved) CUSERFAULT_REALTIME;
+void cuserfault_restore_signals(const struct cuserfault_signal_mask *_Nonnull saved)
+    CUSERFAULT_REALTIME;
+
+/// epoll_create1(2) with EPOLL_CLOEXEC. Returns the descriptor.
+int cuserfault_create_epoll(void);
+
+/// eventfd(2) with EFD_CLOEXEC and EFD_NONBLOCK. Returns the descriptor.
+int cuserfault_create_event(void);
+
+/// Adds one to an eventfd(2).
+void cuserfault_signal_event(int descriptor);
+
+/// epoll_ctl(2): adds a descriptor whose readiness is reported with `tag`.
+int cuserfault_epoll_add(int epoll, int descriptor, uint64_t tag);
+
+/// epoll_ctl(2): removes a descriptor.
+int cuserfault_epoll_remove(int epoll, int descriptor);
+
+/// fallocate(2) with FALLOC_FL_PUNCH_HOLE and FALLOC_FL_KEEP_SIZE.
+int cuserfault_punch_hole(int descriptor, uint64_t start, uint64_t length);
+
+/// lseek(2) with SEEK_DATA: the first byte from `start` on that is not in a hole.
+int64_t cuserfault_next_data(int descriptor, uint64_t start);
+
+/// epoll_wait(2) without a time limit: stores the data of up to `capacity` (at most 64) ready
+/// descriptors. Returns their number, 0 if a signal or a debugger interrupted the wait.
+int cuserfault_epoll_wait(int epoll, uint64_t *_Nonnull tags, int capacity) CUSERFAULT_REALTIME;
+
+/// Reads an eventfd(2) down to zero.
+void cuserfault_drain_event(int descriptor) CUSERFAULT_REALTIME;
+
+/// Writes to a pipe or socket whose reader may be gone: EPIPE, never SIGPIPE.
+int64_t cuserfault_write_without_sigpipe(
+    int descriptor, const void *_Nonnull bytes, size_t count);
+
+#endif

@@ -1,0 +1,106 @@
+public import SystemPackage
+
+/// Why an operation on a region, a snapshot or a view failed, and what to do about it.
+///
+/// An operation that throws has changed nothing and holds nothing, unless its documentation says
+/// otherwise.
+public struct SnapshotError: Error, Sendable, Hashable {
+  /// The kinds of failure.
+  public enum Code: String, Sendable, Hashable, Codable, CaseIterable {
+    /// An argument makes no sense: a byte count below one, a range outside the region, a snapshot
+    /// of another region.
+    case invalidArgument
+    /// The kernel, the container or the options do not allow it.
+    case unsupported
+    /// This process may not open a userfaultfd descriptor.
+    case notPermitted
+    /// The mapping cannot be write-protected: a file, a read-only or a huge-page mapping.
+    case unprotectableMapping
+    /// Memory, descriptors, threads or mappings have run out.
+    case outOfResources
+    /// The snapshot was released before.
+    case released
+    /// The snapshot was given up because the store of pre-images was full.
+    case invalidated
+    /// A file descriptor reported an error while a snapshot was written to it.
+    case writeFailed
+    /// The object was made by the parent of this process.
+    case usedAfterFork
+    /// A system call failed in a way that none of the above describes.
+    case systemCall
+  }
+
+  /// The kind of failure.
+  public let code: Code
+  /// What the kernel answered, where it was asked.
+  public let errno: Errno?
+  /// The operation that failed: a method of the library or a system call.
+  public let operation: String
+  /// A sentence that says what is wrong and what to do.
+  public let message: String
+  /// After `MemorySnapshot.write(to:)`: how many bytes from the start of the snapshot the
+  /// descriptor has taken. `nil` after any other operation.
+  public let bytesWritten: Int?
+
+  init(
+    _ code: Code, errno: Errno? = nil, operation: String, message: String, bytesWritten: Int? = nil
+  ) {
+    self.code = code
+    self.errno = errno
+    self.operation = operation
+    self.message = message
+    self.bytesWritten = bytesWritten
+  }
+}
+
+extension SnapshotError: CustomStringConvertible {
+  /// The operation, the sentence and the system's error in one line.
+  public var description: String {
+    let reason = errno.map { " (\($0))" } ?? ""
+    return "\(operation): \(message)\(reason)"
+  }
+}
+
+extension SnapshotError {
+  static func invalidArgument(_ operation: String, _ message: String) -> SnapshotError {
+    SnapshotError(.invalidArgument, operation: operation, message: message)
+  }
+
+  static func usedAfterFork(_ operation: String) -> SnapshotError {
+    SnapshotError(
+      .usedAfterFork, operation: operation,
+      message: "this object belongs to the parent process; make a region of your own after fork()")
+  }
+
+  static func released(_ operation: String) -> SnapshotError {
+    SnapshotError(
+      .released, operation: operation,
+      message: "the snapshot has been released; read it before calling release()")
+  }
+
+  static func invalidated(_ operation: String, bytesWritten: Int? = nil) -> SnapshotError {
+    SnapshotError(
+      .invalidated, operation: operation,
+      message: "the snapshot was given up because the store was full; raise storeLimit, release "
+        + "snapshots sooner, or set whenStoreIsFull to .blockWriters",
+      bytesWritten: bytesWritten)
+  }
+
+  /// A failed system call that acquires something: sorts exhaustion from the rest.
+  static func systemCall(_ operation: String, _ errno: Errno) -> SnapshotError {
+    switch errno {
+    case .noMemory, .resourceTemporarilyUnavailable:
+      SnapshotError(
+        .outOfResources, errno: errno, operation: operation,
+        message: "the system gave no more memory or threads; check RLIMIT_AS, RLIMIT_NPROC, "
+          + "vm.max_map_count and the memory cgroup")
+    case .tooManyOpenFiles, .tooManyOpenFilesInSystem:
+      SnapshotError(
+        .outOfResources, errno: errno, operation: operation,
+        message: "no file descriptor is left; a region needs two (raise RLIMIT_NOFILE)")
+    default:
+      SnapshotError(
+        .systemCall, errno: errno, operation: operation, message: "the system call failed")
+    }
+  }
+}

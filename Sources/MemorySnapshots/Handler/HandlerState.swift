@@ -1,0 +1,97 @@
+internal import Synchronization
+internal import SystemPackage
+
+/// What the threads of a handler work on, in memory without reference counts.
+@safe
+struct HandlerState: ~Copyable {
+  let epoll: Descriptor
+  /// Wakes the handler thread without a fault.
+  let event: Descriptor
+  let store: UnsafeMutablePointer<PreimageStore>
+  /// Pages of the handler thread's own, to build the content of a missing page in.
+  let scratch: Mapping
+  let registry = RegionRegistry()
+  let isStopping = Atomic<Bool>(false)
+  /// How often the handler thread has gone through all that was ready.
+  let passes = Futex()
+  let passWaiters = Atomic<Int>(0)
+
+  /// Allocates the state: a throwing initialiser cannot undo what it has half made.
+  static func allocate() throws(Errno) -> UnsafeMutablePointer<HandlerState> {
+    let epoll = Descriptor(owning: try Kernel.createEpoll())
+    let event = Descriptor(owning: try Kernel.createEvent())
+    try Kernel.epollAdd(epoll.rawValue, event.rawValue, tag: 0)
+    let scratch = try Mapping(anonymous: Kernel.pageSize)
+    let store = unsafe try PreimageStore.allocate()
+    let state = UnsafeMutablePointer<HandlerState>.allocate(capacity: 1)
+    unsafe state.initialize(
+      to: HandlerState(epoll: epoll, event: event, store: store, scratch: scratch))
+    return unsafe state
+  }
+
+  private init(
+    epoll: consuming Descriptor, event: consuming Descriptor,
+    store: UnsafeMutablePointer<PreimageStore>, scratch: consuming Mapping
+  ) {
+    self.epoll = epoll
+    self.event = event
+    unsafe self.store = store
+    self.scratch = scratch
+  }
+
+  deinit {
+    unsafe store.deinitialize(count: 1)
+    unsafe store.deallocate()
+    passes.deallocate()
+  }
+}
+
+/// The regions of a handler. Its lock is the keeper's and the creator's; like the control lock,
+/// which may be taken under it, it is held without allocating and with signals blocked.
+///
+/// Safe to share: the list is reached under the lock alone.
+struct RegionRegistry: ~Copyable, Sendable {
+  @safe
+  struct Regions: @unchecked Sendable {
+    fileprivate(set) var first: UnsafeMutablePointer<RegionState>?
+  }
+
+  private let regions = Mutex(Regions())
+
+  func insert(_ region: UnsafeMutablePointer<RegionState>) {
+    withLock { regions in
+      unsafe region.pointee.nextRegion = regions.first
+      if let first = unsafe regions.first { unsafe first.pointee.previousRegion = region }
+      unsafe regions.first = region
+    }
+  }
+
+  func remove(_ region: UnsafeMutablePointer<RegionState>) {
+    withLock { regions in
+      let next = unsafe region.pointee.nextRegion
+      let previous = unsafe region.pointee.previousRegion
+      if let next = unsafe next { unsafe next.pointee.previousRegion = previous }
+      if let previous = unsafe previous {
+        unsafe previous.pointee.nextRegion = next
+      } else {
+        unsafe regions.first = next
+      }
+    }
+  }
+
+  func forEach(_ body: (UnsafeMutablePointer<RegionState>) -> Void) {
+    withLock { regions in
+      var next = unsafe regions.first
+      while let region = unsafe next {
+        unsafe body(region)
+        unsafe next = region.pointee.nextRegion
+      }
+    }
+  }
+
+  private func withLock(_ body: (inout Regions) -> Void) {
+    let saved = Kernel.blockSignals()
+    defer { Kernel.restoreSignals(saved) }
+    regions.withLock { regions in body(&regions) }
+  }
+}

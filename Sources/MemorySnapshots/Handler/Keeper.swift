@@ -1,0 +1,87 @@
+internal import Synchronization
+internal import SystemPackage
+
+/// The thread that keeps slots ready: populates them ahead of need, hands memory back after a
+/// burst, makes room when a region's store is full, and lifts protection that nobody needs.
+///
+/// A fault may be waiting for it, and the faulting thread may hold malloc's lock: it does not
+/// allocate either.
+@safe
+struct Keeper {
+  private let handler: UnsafeMutablePointer<HandlerState>
+  /// How many free slots to have ready; grows when faults run out of them.
+  private var reserve: Int
+  /// The most slots in use lately; falls by a quarter each tick.
+  private var recentPeak = 0
+
+  private static var tick: Int64 { 1_000_000_000 }
+  /// How long to leave alone a snapshot that is in use before trying to give it up again.
+  private static var retryDelay: Int64 { 1_000_000 }
+  private static var slicesPerPass: Int { 16 }
+
+  static let body: @convention(c) (UnsafeMutableRawPointer) -> Void = { argument in
+    var keeper = unsafe Keeper(argument.assumingMemoryBound(to: HandlerState.self))
+    keeper.run()
+  }
+
+  private init(_ handler: UnsafeMutablePointer<HandlerState>) {
+    unsafe self.handler = handler
+    unsafe reserve = 2 * handler.pointee.store.pointee.reservePages
+  }
+
+  private mutating func run() {
+    var timeout: Int64 = -1
+    // Acquiring: pairs with the store in `FaultHandler.deinit`.
+    while unsafe !handler.pointee.isStopping.load(ordering: .acquiring) {
+      let call = unsafe handler.pointee.store.pointee.keeperCall
+      call.wait(while: 0, nanoseconds: timeout)
+      let wasCalled = call.exchange(0) != 0
+      let hasMemory = refill()
+      timeout = serveRegions(hasMemory: hasMemory)
+      if timeout < 0, hasSpareMemory { timeout = Keeper.tick }
+      if !wasCalled { handBackMemory() }
+    }
+  }
+
+  // MARK: - Memory
+
+  private mutating func refill() -> Bool {
+    let pages = unsafe handler.pointee.store.pointee.pages.freeSlots
+    let smallest = unsafe 2 * handler.pointee.store.pointee.reservePages
+    if pages == 0 { reserve = min(reserve * 2, 8 * smallest) }
+    recentPeak = max(recentPeak, unsafe handler.pointee.store.pointee.pages.usedSlots)
+    return unsafe handler.pointee.store.pointee.refill(reservePages: reserve)
+  }
+
+  private var hasSpareMemory: Bool {
+    unsafe handler.pointee.store.pointee.pages.freeSlots
+      > reserve + handler.pointee.store.pointee.reservePages
+  }
+
+  private mutating func handBackMemory() {
+    let used = unsafe handler.pointee.store.pointee.pages.usedSlots
+    let smallest = unsafe 2 * handler.pointee.store.pointee.reservePages
+    recentPeak = max(used, recentPeak - recentPeak / 4 - 1)
+    reserve = max(reserve / 2, smallest)
+    unsafe handler.pointee.store.pointee.shrink(toFreePages: reserve + recentPeak - used)
+  }
+
+  // MARK: - Regions
+
+  /// Returns after how many nanoseconds to look again, less than zero for not before a call.
+  private func serveRegions(hasMemory: Bool) -> Int64 {
+    var next: Int64 = -1
+    unsafe handler.pointee.registry.forEach { region in
+      if unsafe region.pointee.starved.load() != 0, unsafe !region.pointee.relieve() {
+        next = Keeper.retryDelay
+      }
+      if unsafe region.pointee.wantsDisarming.exchange(false, ordering: .acquiringAndReleasing),
+        unsafe !region.pointee.disarm(slices: Keeper.slicesPerPass)
+      {
+        unsafe region.pointee.wantsDisarming.store(true, ordering: .releasing)
+        next = 0
+      }
+    }
+    return next
+  }
+}

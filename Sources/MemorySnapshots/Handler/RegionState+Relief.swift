@@ -1,0 +1,62 @@
+internal import Synchronization
+
+// What the keeper does for a region.
+
+extension RegionState {
+  /// Makes room for the faults that were put aside for want of a slot, if the region's policy
+  /// allows it, and wakes them. False if that must be tried again soon.
+  func relieve() -> Bool {
+    let hasRoom = control.withLock { snapshots in
+      self.hasRoom(snapshots) || (!blocksWritersWhenFull && makeRoom(&snapshots))
+    }
+    guard hasRoom else { return blocksWritersWhenFull }
+    _ = starved.exchange(0)
+    starved.wakeAll()
+    wakeWaiters()
+    return true
+  }
+
+  private func hasRoom(_ snapshots: LiveSnapshots) -> Bool {
+    if snapshots.isEmpty { return true }
+    let isBelowLimit =
+      preservedPages.load(ordering: .relaxed) < pageLimit
+      || limitIsLifted.load(ordering: .relaxed)
+    return unsafe isBelowLimit && store.pointee.hasFreeSlots
+  }
+
+  /// Invalidates snapshots, the oldest first, until there is room.
+  private func makeRoom(_ snapshots: inout LiveSnapshots) -> Bool {
+    var next = unsafe snapshots.oldest
+    var allHaveViews = true
+    while let record = unsafe next {
+      unsafe next = record.pointee.newer
+      if unsafe record.pointee.openViewCount > 0 { continue }
+      allHaveViews = false
+      // One that is being read is left to its reader, who is done after a few pages.
+      guard unsafe record.pointee.usage.invalidate() else { continue }
+      unsafe drop(record, from: &snapshots)
+      counters.snapshotsInvalidated.add(1, ordering: .relaxed)
+      if hasRoom(snapshots) { return true }
+    }
+    if allHaveViews { limitIsLifted.store(true, ordering: .relaxed) }
+    return hasRoom(snapshots)
+  }
+
+  /// Lifts the protection of up to `count` slices, unless a snapshot has been taken meanwhile.
+  /// True if there is nothing left to lift.
+  func disarm(slices count: Int) -> Bool {
+    var lifted = 0
+    for slice in 0..<slices.count where !slices.isOpen(slice: slice) {
+      if lifted == count { return false }
+      let isIdle = control.withLock { snapshots in
+        guard snapshots.isEmpty else { return false }
+        slices.open(slice: slice)
+        unprotect(pages(ofSlice: slice))
+        return true
+      }
+      guard isIdle else { return true }
+      lifted += 1
+    }
+    return true
+  }
+}

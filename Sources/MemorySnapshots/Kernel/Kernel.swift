@@ -1,0 +1,272 @@
+internal import CUserfault
+internal import Glibc
+internal import SystemPackage
+
+/// The one place that calls C. Functions marked `@_noLocks` neither allocate nor lock, checked by
+/// the compiler; they return a negated errno as the kernel does, because throwing would allocate.
+/// The others throw `Errno`.
+enum Kernel {
+  static let pageSize = Int(sysconf(Int32(_SC_PAGESIZE)))
+  static let physicalPages = Int(sysconf(Int32(_SC_PHYS_PAGES)))
+
+  /// A C function's value, or the errno that it returned negated.
+  static func check(_ status: Int32) throws(Errno) -> Int32 {
+    guard status >= 0 else { throw Errno(rawValue: -status) }
+    return status
+  }
+
+  private static var lastError: Errno { Errno(rawValue: errno) }
+}
+
+// MARK: - Memory
+
+extension Kernel {
+  /// mmap(2), anonymous and private, not inherited by fork(2).
+  static func mapAnonymous(_ byteCount: Int, reserve: Bool = true) throws(Errno) -> UInt {
+    let flags = MAP_PRIVATE | MAP_ANONYMOUS | (reserve ? 0 : MAP_NORESERVE)
+    return try map(byteCount, flags, -1)
+  }
+
+  /// mmap(2) of a memory file, not inherited by fork(2).
+  static func mapFile(_ file: Int32, _ byteCount: Int, shared: Bool) throws(Errno) -> UInt {
+    try map(byteCount, shared ? MAP_SHARED : MAP_PRIVATE | MAP_NORESERVE, file)
+  }
+
+  private static func map(_ byteCount: Int, _ flags: Int32, _ file: Int32) throws(Errno) -> UInt {
+    let address = unsafe UInt(
+      bitPattern: mmap(nil, byteCount, PROT_READ | PROT_WRITE, flags, file, 0))
+    // MAP_FAILED is -1.
+    guard address != .max else { throw lastError }
+    do {
+      try advise(address, byteCount, MADV_DONTFORK)
+    } catch {
+      unmap(address, byteCount)
+      throw error
+    }
+    return address
+  }
+
+  /// munmap(2). It fails only for arguments that are not a mapping: our own bug.
+  static func unmap(_ address: UInt, _ byteCount: Int) {
+    let status = unsafe munmap(UnsafeMutableRawPointer(bitPattern: address), byteCount)
+    precondition(status == 0, "munmap was given a range that is not mapped.")
+  }
+
+  /// madvise(2).
+  static func advise(_ address: UInt, _ byteCount: Int, _ advice: Int32) throws(Errno) {
+    let status = unsafe madvise(UnsafeMutableRawPointer(bitPattern: address), byteCount, advice)
+    guard status == 0 else { throw lastError }
+  }
+
+  static var doNotFork: Int32 { MADV_DONTFORK }
+  static var doFork: Int32 { MADV_DOFORK }
+  /// MADV_WIPEONFORK (Linux 4.14).
+  static var wipeOnFork: Int32 { 18 }
+  /// MADV_POPULATE_READ and MADV_POPULATE_WRITE (Linux 5.14).
+  static var populateRead: Int32 { 22 }
+  static var populateWrite: Int32 { 23 }
+
+  /// Maps every page of the range, without writing to it.
+  static func populateForReading(_ address: UInt, _ byteCount: Int) throws(Errno) {
+    do {
+      try advise(address, byteCount, populateRead)
+    } catch Errno.invalidArgument {
+      // Linux before 5.14: a load from each page does the same.
+      for page in stride(from: address, to: address + UInt(byteCount), by: pageSize) {
+        _ = isZero(page, count: 16)
+      }
+    }
+  }
+
+  /// memfd_create(2), sealed at its size, close-on-exec.
+  static func createMemoryFile(_ byteCount: Int) throws(Errno) -> Int32 {
+    unsafe try check(cuserfault_create_memory_file("memory-snapshots", UInt64(byteCount)))
+  }
+
+  static func close(_ descriptor: Int32) {
+    _ = Glibc.close(descriptor)
+  }
+
+  /// fallocate(2) with FALLOC_FL_PUNCH_HOLE.
+  static func punchHole(_ file: Int32, _ range: Range<Int>) throws(Errno) {
+    let start = UInt64(range.lowerBound)
+    var status: Int32
+    repeat {
+      status = cuserfault_punch_hole(file, start, UInt64(range.count))
+    } while status == -EINTR
+    _ = try check(status)
+  }
+
+  /// lseek(2) SEEK_DATA: the first byte at or after `offset` that is not in a hole.
+  static func nextData(_ file: Int32, from offset: Int) -> Int? {
+    let position = cuserfault_next_data(file, UInt64(offset))
+    return position < 0 ? nil : Int(position)
+  }
+
+  @_noLocks
+  static func copyBytes(from source: UInt, to destination: UInt, count: Int) {
+    guard let from = unsafe UnsafeRawPointer(bitPattern: source),
+      let to = unsafe UnsafeMutableRawPointer(bitPattern: destination)
+    else { return }
+    unsafe cuserfault_copy_bytes(to, from, count)
+  }
+
+  @_noLocks
+  static func zeroBytes(_ address: UInt, count: Int) {
+    guard let bytes = unsafe UnsafeMutableRawPointer(bitPattern: address) else { return }
+    unsafe cuserfault_zero_bytes(bytes, count)
+  }
+
+  @_noLocks
+  static func isZero(_ address: UInt, count: Int) -> Bool {
+    guard let bytes = unsafe UnsafeRawPointer(bitPattern: address) else { return false }
+    return unsafe cuserfault_is_zero(bytes, count)
+  }
+
+  @_noLocks
+  static func touch(_ address: UInt) {
+    guard let page = unsafe UnsafeMutableRawPointer(bitPattern: address) else { return }
+    unsafe cuserfault_touch(page)
+  }
+}
+
+// MARK: - userfaultfd
+
+extension Kernel {
+  typealias Message = cuserfault_message
+
+  static func openUserfaultDevice() throws(Errno) -> Int32 {
+    try check(cuserfault_open_device())
+  }
+
+  static func openUserfault(userModeOnly: Bool) throws(Errno) -> Int32 {
+    try check(cuserfault_open_system_call(userModeOnly))
+  }
+
+  static func handshake(_ descriptor: Int32, _ features: UInt64) throws(Errno) -> UInt64 {
+    var granted: UInt64 = 0
+    _ = unsafe try check(cuserfault_handshake(descriptor, features, &granted))
+    return granted
+  }
+
+  static func register(
+    _ descriptor: Int32, _ start: UInt, _ length: Int, mode: UInt64
+  ) throws(Errno) -> UInt64 {
+    var ioctls: UInt64 = 0
+    _ = unsafe try check(
+      cuserfault_register(descriptor, UInt64(start), UInt64(length), mode, &ioctls))
+    return ioctls
+  }
+
+  static func unregister(_ descriptor: Int32, _ start: UInt, _ length: Int) throws(Errno) {
+    _ = try check(cuserfault_unregister(descriptor, UInt64(start), UInt64(length)))
+  }
+
+  @_noLocks
+  static func writeProtect(_ descriptor: Int32, _ start: UInt, _ length: Int) -> Int32 {
+    cuserfault_write_protect(descriptor, UInt64(start), UInt64(length))
+  }
+
+  @_noLocks
+  static func writeUnprotect(_ descriptor: Int32, _ start: UInt, _ length: Int) -> Int32 {
+    cuserfault_write_unprotect(descriptor, UInt64(start), UInt64(length))
+  }
+
+  @_noLocks
+  static func wake(_ descriptor: Int32, _ start: UInt, _ length: Int) -> Int32 {
+    cuserfault_wake(descriptor, UInt64(start), UInt64(length))
+  }
+
+  @_noLocks
+  static func copyIn(
+    _ descriptor: Int32, from source: UInt, to start: UInt, _ length: Int
+  ) -> Int32 {
+    guard let bytes = unsafe UnsafeRawPointer(bitPattern: source) else { return -EFAULT }
+    return unsafe cuserfault_copy(descriptor, UInt64(start), bytes, UInt64(length))
+  }
+
+  @_noLocks
+  static func readMessages(
+    _ descriptor: Int32, _ messages: UnsafeMutablePointer<Message>, _ capacity: Int
+  ) -> Int32 {
+    unsafe cuserfault_read_messages(descriptor, messages, Int32(capacity))
+  }
+}
+
+// MARK: - Threads, signals and waiting
+
+extension Kernel {
+  /// Starts a named thread that takes no signal.
+  static func startThread(
+    named name: String, _ body: @convention(c) (UnsafeMutableRawPointer) -> Void,
+    _ argument: UnsafeMutableRawPointer
+  ) throws(Errno) -> UInt64 {
+    var thread: UInt64 = 0
+    _ = unsafe try check(cuserfault_start_thread(&thread, name, 256 << 10, body, argument))
+    return thread
+  }
+
+  static func joinThread(_ thread: UInt64) {
+    cuserfault_join_thread(thread)
+  }
+
+  typealias SignalMask = cuserfault_signal_mask
+
+  /// Blocks the signals whose handlers are the application's. Such a handler may write to a region:
+  /// run in the middle of a page claim or a closed gate, it would wait for itself.
+  @_noLocks
+  static func blockSignals() -> SignalMask {
+    var saved = cuserfault_signal_mask()
+    unsafe cuserfault_block_signals(&saved)
+    return saved
+  }
+
+  @_noLocks
+  static func restoreSignals(_ saved: SignalMask) {
+    var saved = saved
+    unsafe cuserfault_restore_signals(&saved)
+  }
+
+  @_noLocks
+  static func nanoseconds() -> UInt64 { cuserfault_nanoseconds() }
+
+  @_noLocks
+  static func yield() { cuserfault_yield() }
+
+  @_noLocks
+  static func futexWait(_ word: UnsafeMutableRawPointer, _ expected: UInt32, _ nanoseconds: Int64) {
+    _ = unsafe cuserfault_futex_wait(word, expected, nanoseconds)
+  }
+
+  @_noLocks
+  static func futexWake(_ word: UnsafeMutableRawPointer) { unsafe cuserfault_futex_wake(word) }
+}
+
+// MARK: - Events
+
+extension Kernel {
+  /// epoll_wait(2): the tags of up to `capacity` ready descriptors.
+  @_noLocks
+  static func epollWait(
+    _ epoll: Int32, _ tags: UnsafeMutablePointer<UInt64>, _ capacity: Int
+  ) -> Int32 {
+    unsafe cuserfault_epoll_wait(epoll, tags, Int32(capacity))
+  }
+
+  @_noLocks
+  static func drainEvent(_ descriptor: Int32) { cuserfault_drain_event(descriptor) }
+
+  static func createEpoll() throws(Errno) -> Int32 { try check(cuserfault_create_epoll()) }
+
+  static func createEvent() throws(Errno) -> Int32 { try check(cuserfault_create_event()) }
+
+  static func signalEvent(_ descriptor: Int32) { cuserfault_signal_event(descriptor) }
+
+  static func epollAdd(_ epoll: Int32, _ descriptor: Int32, tag: UInt64) throws(Errno) {
+    _ = try check(cuserfault_epoll_add(epoll, descriptor, tag))
+  }
+
+  static func epollRemove(_ epoll: Int32, _ descriptor: Int32) {
+    _ = cuserfault_epoll_remove(epoll, descriptor)
+  }
+}

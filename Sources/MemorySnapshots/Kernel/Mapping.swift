@@ -1,0 +1,40 @@
+internal import Glibc
+internal import SystemPackage
+
+/// Memory mapped by this library, with one owner, unmapped when that goes. A forked child does not
+/// inherit it.
+struct Mapping: ~Copyable {
+  let address: UInt
+  let byteCount: Int
+
+  /// Maps zeros; `alignment` is a power of two, at least a page. Pages cost memory once written.
+  init(anonymous byteCount: Int, alignedTo alignment: Int) throws(Errno) {
+    let padded = byteCount + alignment - Kernel.pageSize
+    let start = try Kernel.mapAnonymous(padded, reserve: false)
+    let aligned = (start + UInt(alignment) - 1) & ~(UInt(alignment) - 1)
+    let head = Int(aligned - start)
+    let tail = padded - head - byteCount
+    if head > 0 { Kernel.unmap(start, head) }
+    if tail > 0 { Kernel.unmap(aligned + UInt(byteCount), tail) }
+    address = aligned
+    self.byteCount = byteCount
+  }
+
+  init(anonymous byteCount: Int) throws(Errno) {
+    try self.init(anonymous: byteCount, alignedTo: Kernel.pageSize)
+  }
+
+  init(file: Int32, byteCount: Int, shared: Bool) throws(Errno) {
+    address = try Kernel.mapFile(file, byteCount, shared: shared)
+    self.byteCount = byteCount
+  }
+
+  deinit { Kernel.unmap(address, byteCount) }
+
+  /// Gives up ownership: the memory stays mapped.
+  consuming func release() -> UInt {
+    let address = address
+    discard self
+    return address
+  }
+}

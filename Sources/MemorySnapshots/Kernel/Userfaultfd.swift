@@ -1,0 +1,72 @@
+internal import CUserfault
+internal import SystemPackage
+
+/// A userfaultfd descriptor after its handshake.
+struct Userfaultfd: ~Copyable {
+  let descriptor: Descriptor
+  let method: UserfaultSupport.Method
+
+  /// Opens a descriptor by the first of the three ways that works and asks for `features`.
+  init(features: UserfaultSupport.Features) throws(SnapshotError) {
+    var attempts: [UserfaultSupport.Attempt] = []
+    guard let (opened, method) = Userfaultfd.open(&attempts) else {
+      throw SnapshotError(
+        .notPermitted, errno: attempts.last?.errno, operation: "userfaultfd",
+        message: UserfaultSupport.advice(after: attempts))
+    }
+    let descriptor = Descriptor(owning: opened)
+    do {
+      _ = try Kernel.handshake(descriptor.rawValue, features.rawValue)
+    } catch {
+      throw SnapshotError(
+        .unsupported, errno: error, operation: "ioctl(UFFDIO_API)",
+        message: "this kernel does not offer \(features.description); `cow check` shows what it "
+          + "offers")
+    }
+    self.descriptor = descriptor
+    self.method = method
+  }
+
+  /// Goes on to the next way after any error: a missing device node, a denied one and a filtered
+  /// system call all mean the same here.
+  static func open(
+    _ attempts: inout [UserfaultSupport.Attempt]
+  ) -> (descriptor: Int32, method: UserfaultSupport.Method)? {
+    for method in UserfaultSupport.Method.allCases {
+      do {
+        let descriptor: Int32
+        switch method {
+        case .device: descriptor = try Kernel.openUserfaultDevice()
+        case .systemCall: descriptor = try Kernel.openUserfault(userModeOnly: false)
+        case .userModeOnly: descriptor = try Kernel.openUserfault(userModeOnly: true)
+        }
+        attempts.append(UserfaultSupport.Attempt(method: method, errno: nil))
+        return (descriptor, method)
+      } catch {
+        attempts.append(UserfaultSupport.Attempt(method: method, errno: error))
+      }
+    }
+    return nil
+  }
+
+  /// Registers a range for write-protection. `nil` if the kernel cannot protect it; an error for
+  /// other failures.
+  func registerForWriteProtection(_ start: UInt, _ length: Int) throws(Errno) {
+    let ioctls = try Kernel.register(
+      descriptor.rawValue, start, length, mode: CUSERFAULT_MODE_WRITE_PROTECT)
+    let needed = CUSERFAULT_IOCTL_WRITE_PROTECT | CUSERFAULT_IOCTL_WAKE
+    guard ioctls & needed == needed else {
+      try? Kernel.unregister(descriptor.rawValue, start, length)
+      throw Errno.invalidArgument
+    }
+  }
+}
+
+extension Kernel {
+  /// `UFFDIO_REGISTER` for missing pages.
+  static func registerForMissingPages(
+    _ descriptor: Int32, _ start: UInt, _ length: Int
+  ) throws(Errno) {
+    _ = try register(descriptor, start, length, mode: CUSERFAULT_MODE_MISSING)
+  }
+}

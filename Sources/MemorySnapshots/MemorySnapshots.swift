@@ -1,1 +1,0 @@
-// Copy-on-write snapshots of the memory that an application names.

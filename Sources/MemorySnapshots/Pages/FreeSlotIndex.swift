@@ -1,0 +1,136 @@
+internal import SystemPackage
+internal import Synchronization
+
+/// Which slots of a pool are free: a bitmap, and two levels of bits above it that say which words
+/// below are not empty. Any thread allocates and frees without a lock; the lowest free slot goes
+/// first, so that the chunks at the end fall empty and can be handed back.
+///
+/// Safe to share: all words are atomic, and the memory lives as long as the pool.
+@safe
+struct FreeSlotIndex: ~Copyable, @unchecked Sendable {
+  private typealias Words = UnsafeMutablePointer<Atomic<UInt64>>
+
+  private let memory: Mapping
+  private let slots: Words
+  private let groups: Words
+  private let supergroups: Words
+  private let supergroupCount: Int
+
+  init(capacity: Int) throws(Errno) {
+    let slotWords = capacity / 64 + 1
+    let groupWords = slotWords / 64 + 1
+    let supergroupWords = groupWords / 64 + 1
+    memory = try Mapping(anonymous: (slotWords + groupWords + supergroupWords) * 8)
+    unsafe slots = wordPointer(memory.address)
+    unsafe groups = slots + slotWords
+    unsafe supergroups = groups + groupWords
+    supergroupCount = supergroupWords
+  }
+
+  /// Takes the lowest free slot.
+  @_noLocks
+  func allocate() -> UInt32? {
+    for supergroup in 0..<supergroupCount {
+      var groupBits = unsafe supergroups[supergroup].load(ordering: .acquiring)
+      while groupBits != 0 {
+        let group = supergroup * 64 + groupBits.trailingZeroBitCount
+        var wordBits = unsafe groups[group].load(ordering: .acquiring)
+        while wordBits != 0 {
+          let word = group * 64 + wordBits.trailingZeroBitCount
+          if let slot = takeLowest(in: word) { return slot }
+          wordBits &= wordBits - 1
+        }
+        groupBits &= groupBits - 1
+      }
+    }
+    return nil
+  }
+
+  @_noLocks
+  private func takeLowest(in word: Int) -> UInt32? {
+    var seen = unsafe slots[word].load(ordering: .relaxed)
+    while seen != 0 {
+      let rest = seen & (seen - 1)
+      // Acquiring: what the slot's last user read of it happens before what we write to it.
+      let (exchanged, original) = unsafe slots[word].compareExchange(
+        expected: seen, desired: rest, ordering: .sequentiallyConsistent)
+      if exchanged {
+        if rest == 0 { clearSummary(of: word) }
+        return UInt32(truncatingIfNeeded: word * 64 + seen.trailingZeroBitCount)
+      }
+      seen = original
+    }
+    return nil
+  }
+
+  @_noLocks
+  func free(_ slot: UInt32) {
+    let word = Int(slot) / 64
+    // Releasing: our last use of the slot happens before its next user's first.
+    let before = unsafe slots[word].bitwiseOr(
+      1 << UInt64(slot & 63), ordering: .sequentiallyConsistent
+    ).oldValue
+    if before == 0 { setSummary(of: word) }
+  }
+
+  /// Makes `count` slots from `first` available; both are multiples of 64.
+  func add(_ first: Int, count: Int) {
+    for word in first / 64..<(first + count) / 64 {
+      unsafe slots[word].store(.max, ordering: .sequentiallyConsistent)
+      setSummary(of: word)
+    }
+  }
+
+  /// Takes all of `count` slots from `first`, if every one is free; else none.
+  func takeAll(_ first: Int, count: Int) -> Bool {
+    let words = first / 64..<(first + count) / 64
+    for word in words {
+      let taken = unsafe slots[word].compareExchange(
+        expected: .max, desired: 0, ordering: .sequentiallyConsistent
+      ).exchanged
+      guard taken else {
+        add(first, count: (word - words.lowerBound) * 64)
+        return false
+      }
+      clearSummary(of: word)
+    }
+    return true
+  }
+
+  /// The summary is a hint that must never miss a free slot: clear the bit, look again, and set it
+  /// back if somebody has freed one meanwhile. Needs sequential consistency: each side writes one
+  /// level and reads the other.
+  @_noLocks
+  private func clearSummary(of word: Int) {
+    let group = word / 64
+    let left = unsafe groups[group].bitwiseAnd(
+      ~(1 << UInt64(word & 63)), ordering: .sequentiallyConsistent
+    ).newValue
+    if unsafe slots[word].load(ordering: .sequentiallyConsistent) != 0 {
+      setSummary(of: word)
+    } else if left == 0 {
+      unsafe supergroups[group / 64].bitwiseAnd(
+        ~(1 << UInt64(group & 63)), ordering: .sequentiallyConsistent)
+      if unsafe groups[group].load(ordering: .sequentiallyConsistent) != 0 {
+        unsafe supergroups[group / 64].bitwiseOr(
+          1 << UInt64(group & 63), ordering: .sequentiallyConsistent)
+      }
+    }
+  }
+
+  @_noLocks
+  private func setSummary(of word: Int) {
+    let group = word / 64
+    unsafe groups[group].bitwiseOr(1 << UInt64(word & 63), ordering: .sequentiallyConsistent)
+    unsafe supergroups[group / 64].bitwiseOr(
+      1 << UInt64(group & 63), ordering: .sequentiallyConsistent)
+  }
+}
+
+/// Zeroed memory as atomic words: all-zero bytes are a valid `Atomic(0)`.
+func wordPointer(_ address: UInt) -> UnsafeMutablePointer<Atomic<UInt64>> {
+  guard let memory = unsafe UnsafeMutableRawPointer(bitPattern: address) else {
+    preconditionFailure("A mapping never starts at address zero.")
+  }
+  return unsafe memory.assumingMemoryBound(to: Atomic<UInt64>.self)
+}

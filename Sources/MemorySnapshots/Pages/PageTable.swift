@@ -1,0 +1,154 @@
+internal import SystemPackage
+internal import Synchronization
+
+/// What the library knows about one page, in 8 bytes.
+struct PageWord: Equatable {
+  /// Who works on the page.
+  enum Claim: UInt64 {
+    case free = 0
+    /// Being preserved: whoever holds it un-protects the page and wakes its waiters.
+    case resolving = 1
+    /// Its versions are being unlinked: protection stays as it is.
+    case locked = 2
+  }
+
+  /// The claim in bits 0 and 1, the newest version in bits 2 to 29, the epoch above.
+  let bits: UInt64
+
+  static var maximumVersion: Int { 1 << 28 - 1 }
+  static var maximumEpoch: UInt64 { 1 << 34 - 1 }
+
+  @_noLocks
+  init(bits: UInt64) { self.bits = bits }
+
+  @_noLocks
+  init(preserved: UInt64, newestVersion: UInt32, claim: Claim) {
+    bits = preserved << 30 | UInt64(newestVersion) << 2 | claim.rawValue
+  }
+
+  /// The newest epoch for which the page needs no more preserving. The page is write-protected
+  /// exactly when this is less than the region's epoch (within an armed slice).
+  var preserved: UInt64 {
+    @_noLocks get { bits >> 30 }
+  }
+
+  /// The record of the newest version, 0 for none.
+  var newestVersion: UInt32 {
+    @_noLocks get { UInt32(truncatingIfNeeded: bits >> 2 & (1 << 28 - 1)) }
+  }
+
+  var claim: Claim {
+    @_noLocks get {
+      switch bits & 3 {
+      case 0: .free
+      case 1: .resolving
+      default: .locked
+      }
+    }
+  }
+
+  var isFree: Bool {
+    @_noLocks get { bits & 3 == Claim.free.rawValue }
+  }
+
+  @_noLocks
+  func claimed(_ claim: Claim) -> PageWord { PageWord(bits: bits & ~3 | claim.rawValue) }
+}
+
+/// The words of all pages of a region, and above them the newest epoch of each group of pages:
+/// what was written to since a snapshot is found by its size, not by the region's.
+///
+/// Safe to share: every word is atomic, and the memory lives as long as the region.
+@safe
+struct PageTable: ~Copyable, @unchecked Sendable {
+  static var pagesPerGroup: Int { 512 }
+  static var groupsPerSupergroup: Int { 512 }
+
+  let pageCount: Int
+  private let memory: Mapping
+  private let words: UnsafeMutablePointer<Atomic<UInt64>>
+  private let groups: UnsafeMutablePointer<Atomic<UInt64>>
+  private let supergroups: UnsafeMutablePointer<Atomic<UInt64>>
+
+  init(pageCount: Int) throws(Errno) {
+    let groupCount = pageCount / PageTable.pagesPerGroup + 1
+    let supergroupCount = groupCount / PageTable.groupsPerSupergroup + 1
+    self.pageCount = pageCount
+    memory = try Mapping(anonymous: (pageCount + groupCount + supergroupCount) * 8)
+    unsafe words = wordPointer(memory.address)
+    unsafe groups = words + pageCount
+    unsafe supergroups = groups + groupCount
+  }
+
+  // MARK: - Words
+
+  /// Acquiring: pairs with `publish`, so that whoever sees a version sees its content.
+  @_noLocks
+  func word(_ page: Int) -> PageWord {
+    PageWord(bits: unsafe words[page].load(ordering: .acquiring))
+  }
+
+  /// Takes the claim on a page whose word was `seen`. Acquiring: pairs with the `publish` of the
+  /// claim's last holder.
+  @_noLocks
+  func claim(_ page: Int, seen: PageWord, _ claim: PageWord.Claim) -> Bool {
+    unsafe words[page].compareExchange(
+      expected: seen.bits, desired: seen.claimed(claim).bits, ordering: .acquiringAndReleasing
+    ).exchanged
+  }
+
+  /// Stores the word of a page whose claim the caller holds. Releasing: the version's record and
+  /// content were written before.
+  @_noLocks
+  func publish(_ page: Int, _ word: PageWord) {
+    unsafe words[page].store(word.bits, ordering: .releasing)
+  }
+
+  // MARK: - What was written since
+
+  /// Records that a page was given `epoch`. Relaxed: whoever must see it closes the gate first,
+  /// which orders it. Epochs only grow while the gate is passed, so a plain store never lowers one.
+  @_noLocks
+  func raiseGroup(of page: Int, to epoch: UInt64) {
+    let group = page / PageTable.pagesPerGroup
+    if unsafe groups[group].load(ordering: .relaxed) != epoch {
+      unsafe groups[group].store(epoch, ordering: .relaxed)
+    }
+    let supergroup = group / PageTable.groupsPerSupergroup
+    if unsafe supergroups[supergroup].load(ordering: .relaxed) != epoch {
+      unsafe supergroups[supergroup].store(epoch, ordering: .relaxed)
+    }
+  }
+
+  /// The first run of neighbouring pages in `range` that were preserved in `epoch` or later, at most
+  /// `limit` long; `nil` if there is none.
+  ///
+  /// - Complexity: O(groups of 512 pages that hold such a page), and one load per 2¹⁸ pages.
+  func nextRun(preservedSince epoch: UInt64, in range: Range<Int>, limit: Int) -> Range<Int>? {
+    guard let start = nextPage(preservedSince: epoch, in: range) else { return nil }
+    let end = min(range.upperBound, start + limit)
+    var page = start + 1
+    while page < end, word(page).preserved >= epoch { page += 1 }
+    return start..<page
+  }
+
+  private func nextPage(preservedSince epoch: UInt64, in range: Range<Int>) -> Int? {
+    let pagesPerSupergroup = PageTable.pagesPerGroup * PageTable.groupsPerSupergroup
+    var page = range.lowerBound
+    while page < range.upperBound {
+      if unsafe supergroups[page / pagesPerSupergroup].load(ordering: .relaxed) < epoch {
+        page = (page / pagesPerSupergroup + 1) * pagesPerSupergroup
+      } else if unsafe groups[page / PageTable.pagesPerGroup].load(ordering: .relaxed) < epoch {
+        page = (page / PageTable.pagesPerGroup + 1) * PageTable.pagesPerGroup
+      } else {
+        let groupEnd = (page / PageTable.pagesPerGroup + 1) * PageTable.pagesPerGroup
+        let end = min(groupEnd, range.upperBound)
+        while page < end {
+          if word(page).preserved >= epoch { return page }
+          page += 1
+        }
+      }
+    }
+    return nil
+  }
+}

@@ -1,0 +1,103 @@
+internal import SystemPackage
+
+/// The pre-images of all regions of a handler, and the records that describe them.
+struct PreimageStore: ~Copyable, Sendable {
+  private static var pageChunkBytes: Int { 2 << 20 }
+  private static var recordChunkBytes: Int { 256 << 10 }
+
+  let pages: SlotPool
+  private let records: SlotPool
+  /// Raised by whoever finds that the keeper has work, lowered by the keeper.
+  let keeperCall = Futex()
+
+  /// How many pages the keeper has ready at the least.
+  var reservePages: Int {
+    @_noLocks get { pages.slotsPerChunk }
+  }
+
+  private var reserveRecords: Int {
+    @_noLocks get { records.slotsPerChunk / 4 }
+  }
+
+  static func allocate() throws(Errno) -> UnsafeMutablePointer<PreimageStore> {
+    // As many pre-images as memory and as much swap could hold; the bound costs a bit each.
+    let capacity = min(Kernel.physicalPages * 2, PageWord.maximumVersion - 1 << 20)
+    let pages = try SlotPool(
+      stride: Kernel.pageSize, chunkBytes: max(pageChunkBytes, 64 * Kernel.pageSize),
+      capacity: capacity, usesHugePages: true)
+    let records = try SlotPool(
+      stride: MemoryLayout<VersionRecord>.stride, chunkBytes: recordChunkBytes,
+      capacity: capacity, usesHugePages: false)
+    let store = UnsafeMutablePointer<PreimageStore>.allocate(capacity: 1)
+    unsafe store.initialize(to: PreimageStore(pages: pages, records: records))
+    return unsafe store
+  }
+
+  private init(pages: consuming SlotPool, records: consuming SlotPool) {
+    self.pages = pages
+    self.records = records
+  }
+
+  deinit { keeperCall.deallocate() }
+
+  // MARK: - Pre-images
+
+  @_noLocks
+  func allocatePage() -> UInt32? {
+    let slot = pages.allocate()
+    if pages.freeSlots < reservePages { callKeeper() }
+    return slot
+  }
+
+  @_noLocks
+  func deallocatePage(_ slot: UInt32) { pages.deallocate(slot) }
+
+  // MARK: - Records
+
+  /// Numbers start at 1: 0 means "none" in every link.
+  @_noLocks
+  func allocateRecord() -> UInt32? {
+    let slot = records.allocate()
+    if records.freeSlots < reserveRecords { callKeeper() }
+    guard let slot else { return nil }
+    return slot + 1
+  }
+
+  @_noLocks
+  func deallocateRecord(_ number: UInt32) { records.deallocate(number - 1) }
+
+  @_noLocks
+  func record(_ number: UInt32) -> UnsafeMutablePointer<VersionRecord> {
+    let address = records.address(of: number &- 1)
+    // Never zero: the number was allocated, so its segment is mapped.
+    return unsafe UnsafeMutablePointer(bitPattern: address).unsafelyUnwrapped
+  }
+
+  // MARK: - The keeper's side
+
+  @_noLocks
+  func callKeeper() {
+    if keeperCall.exchange(1) == 0 { keeperCall.wakeAll() }
+  }
+
+  /// Populates what the reserve lacks. False if the system has no more memory.
+  func refill(reservePages reserve: Int) -> Bool {
+    do {
+      while pages.freeSlots < reserve { try pages.grow() }
+      while records.freeSlots < max(reserveRecords, reserve) { try records.grow() }
+      return true
+    } catch {
+      return false
+    }
+  }
+
+  /// Hands back what no pre-image has needed lately.
+  func shrink(toFreePages reserve: Int) {
+    pages.shrink(toFreeSlots: reserve)
+    records.shrink(toFreeSlots: max(reserveRecords * 2, reserve))
+  }
+
+  var hasFreeSlots: Bool { pages.freeSlots > 0 && records.freeSlots > 0 }
+
+  var populatedBytes: Int { pages.populatedBytes + records.populatedBytes }
+}

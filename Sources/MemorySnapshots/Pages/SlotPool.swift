@@ -1,0 +1,148 @@
+internal import Glibc
+internal import SystemPackage
+internal import Synchronization
+
+/// Equal slots of memory, in chunks that a keeper populates ahead of need: the fault path takes
+/// and gives back slots and never waits for the kernel to find memory. One pool holds pre-images,
+/// another the records that describe them.
+///
+/// Safe to share: segment addresses are atomic and written once; chunk states belong to the keeper.
+@safe
+struct SlotPool: ~Copyable, @unchecked Sendable {
+  /// Address space is reserved by segments, memory by chunks.
+  private static var segmentBytes: Int { 64 << 20 }
+
+  let stride: Int
+  let chunkBytes: Int
+  let slotsPerChunk: Int
+  private let chunkCapacity: Int
+  private let chunksPerSegment: Int
+  private let free: FreeSlotIndex
+  private let segments: UnsafeMutablePointer<Atomic<UInt>>
+  private let populated: UnsafeMutablePointer<Bool>
+  private let usesHugePages: Bool
+
+  /// No chunk before the first is unpopulated, none from the second on is populated. Keeper only.
+  private let firstUnpopulated = Atomic<Int>(0)
+  private let populatedEnd = Atomic<Int>(0)
+
+  private let freeSlotCount = Atomic<Int>(0)
+  private let populatedChunkCount = Atomic<Int>(0)
+
+  /// - Parameter capacity: the most slots, an upper bound that costs one bit each.
+  init(
+    stride: Int, chunkBytes: Int, capacity: Int, usesHugePages: Bool
+  ) throws(Errno) {
+    let perChunk = chunkBytes / stride / 64 * 64
+    self.stride = stride
+    self.chunkBytes = chunkBytes
+    self.usesHugePages = usesHugePages
+    slotsPerChunk = perChunk
+    chunkCapacity = capacity / perChunk + 1
+    chunksPerSegment = SlotPool.segmentBytes / chunkBytes
+    free = try FreeSlotIndex(capacity: chunkCapacity * perChunk)
+    let segmentCount = chunkCapacity / chunksPerSegment + 1
+    unsafe segments = .allocate(capacity: segmentCount)
+    for index in 0..<segmentCount { unsafe (segments + index).initialize(to: Atomic(0)) }
+    unsafe populated = .allocate(capacity: chunkCapacity)
+    unsafe populated.initialize(repeating: false, count: chunkCapacity)
+  }
+
+  deinit {
+    for index in 0..<chunkCapacity / chunksPerSegment + 1 {
+      let segment = unsafe segments[index].load(ordering: .relaxed)
+      if segment != 0 { Kernel.unmap(segment, SlotPool.segmentBytes) }
+    }
+    unsafe segments.deallocate()
+    unsafe populated.deallocate()
+  }
+
+  var freeSlots: Int {
+    @_noLocks get { freeSlotCount.load(ordering: .relaxed) }
+  }
+
+  var populatedBytes: Int { populatedChunkCount.load(ordering: .relaxed) * chunkBytes }
+
+  var usedSlots: Int {
+    populatedChunkCount.load(ordering: .relaxed) * slotsPerChunk - freeSlots
+  }
+
+  @_noLocks
+  func allocate() -> UInt32? {
+    guard let slot = free.allocate() else { return nil }
+    freeSlotCount.subtract(1, ordering: .relaxed)
+    return slot
+  }
+
+  @_noLocks
+  func deallocate(_ slot: UInt32) {
+    freeSlotCount.add(1, ordering: .relaxed)
+    free.free(slot)
+  }
+
+  @_noLocks
+  func address(of slot: UInt32) -> UInt {
+    let chunk = Int(slot) / slotsPerChunk
+    // Acquiring: pairs with the store in `address(ofChunk:)`. A reader that validates afterwards
+    // may come here with a slot number out of a recycled record, so the answer may be useless; the
+    // bounds hold, because every record holds a slot number that was valid once.
+    let segment = unsafe segments[chunk / chunksPerSegment].load(ordering: .acquiring)
+    return segment + UInt(chunk % chunksPerSegment * chunkBytes)
+      + UInt(Int(slot) % slotsPerChunk * stride)
+  }
+
+  // MARK: - The keeper's side
+
+  /// Populates one more chunk. Keeper only.
+  func grow() throws(Errno) {
+    var chunk = firstUnpopulated.load(ordering: .relaxed)
+    while chunk < chunkCapacity, unsafe populated[chunk] { chunk += 1 }
+    guard chunk < chunkCapacity else { throw Errno.noMemory }
+    firstUnpopulated.store(chunk, ordering: .relaxed)
+    let address = try address(ofChunk: chunk)
+    // Populating reports what touching would kill for: memory that cannot be had.
+    do {
+      try Kernel.advise(address, chunkBytes, Kernel.populateWrite)
+    } catch Errno.invalidArgument {
+      // Linux before 5.14: the first use populates.
+    }
+    unsafe populated[chunk] = true
+    populatedEnd.max(chunk + 1, ordering: .relaxed)
+    populatedChunkCount.add(1, ordering: .relaxed)
+    freeSlotCount.add(slotsPerChunk, ordering: .relaxed)
+    free.add(chunk * slotsPerChunk, count: slotsPerChunk)
+  }
+
+  /// Hands chunks without a slot in use back to the system, the last ones first, while more than
+  /// `reserve` slots are free. Keeper only.
+  func shrink(toFreeSlots reserve: Int) {
+    var chunk = populatedEnd.load(ordering: .relaxed) - 1
+    while chunk >= 0, freeSlots - slotsPerChunk >= reserve {
+      if unsafe populated[chunk], free.takeAll(chunk * slotsPerChunk, count: slotsPerChunk) {
+        freeSlotCount.subtract(slotsPerChunk, ordering: .relaxed)
+        populatedChunkCount.subtract(1, ordering: .relaxed)
+        unsafe populated[chunk] = false
+        firstUnpopulated.min(chunk, ordering: .relaxed)
+        // The address space stays: a late reader finds zeros, not a hole in its process.
+        try? Kernel.advise(addressOfMappedChunk(chunk), chunkBytes, MADV_DONTNEED)
+      }
+      chunk -= 1
+    }
+  }
+
+  private func addressOfMappedChunk(_ chunk: Int) -> UInt {
+    unsafe segments[chunk / chunksPerSegment].load(ordering: .relaxed)
+      + UInt(chunk % chunksPerSegment * chunkBytes)
+  }
+
+  private func address(ofChunk chunk: Int) throws(Errno) -> UInt {
+    let segment = chunk / chunksPerSegment
+    if unsafe segments[segment].load(ordering: .relaxed) == 0 {
+      let memory = try Mapping(anonymous: SlotPool.segmentBytes, alignedTo: 2 << 20)
+      if usesHugePages { try? Kernel.advise(memory.address, memory.byteCount, MADV_HUGEPAGE) }
+      // Releasing: the mapping exists before a slot in it can be seen.
+      unsafe segments[segment].store(memory.release(), ordering: .releasing)
+    }
+    return addressOfMappedChunk(chunk)
+  }
+}

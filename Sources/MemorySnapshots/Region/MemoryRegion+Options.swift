@@ -1,0 +1,79 @@
+extension MemoryRegion {
+  /// What the memory of a region is made of.
+  public enum Backing: String, Sendable, Hashable, Codable, CaseIterable {
+    /// A memory file, mapped shared (memfd_create(2)). Views cost nothing until pages are written
+    /// to. Needs Linux 5.19.
+    case sharedMemory
+    /// Private memory, huge pages allowed: the first snapshot is some hundred times cheaper, the
+    /// first write to each 2 MiB pays for splitting the huge page. A view copies pages as they are
+    /// read. Needs Linux 5.7.
+    case anonymous
+  }
+
+  /// Who resolves a write fault.
+  public enum FaultDelivery: String, Sendable, Hashable, Codable, CaseIterable {
+    /// A thread of the library's. Works for every access, system calls included.
+    case handlerThread
+    /// The faulting thread itself, in a SIGBUS handler. Fastest. A system call that writes into a
+    /// protected page fails with EFAULT (call `prepareToWrite(_:)` first), and a thread that blocks
+    /// SIGBUS is killed by the kernel.
+    case inline
+  }
+
+  /// What happens when a pre-image is needed and the store is full.
+  public enum StorePolicy: String, Sendable, Hashable, Codable, CaseIterable {
+    /// The oldest snapshot without an open view is given up; reading it throws
+    /// `SnapshotError.Code.invalidated`. Live memory never stops.
+    case invalidateOldestSnapshot
+    /// Writers wait until a snapshot is released.
+    case blockWriters
+  }
+
+  /// What a forked child gets of the region's memory.
+  public enum Inheritance: String, Sendable, Hashable, Codable, CaseIterable {
+    /// Nothing: the range is not mapped in the child (madvise(2), MADV_DONTFORK). A child that wrote
+    /// to shared memory would bypass the parent's protection.
+    case none
+  }
+
+  /// How a region is made.
+  public struct Options: Sendable, Hashable {
+    /// What the memory is made of.
+    public var backing: Backing
+    /// Who resolves a write fault.
+    public var faultDelivery: FaultDelivery
+    /// The most bytes of pre-images kept for the region's snapshots; `nil` for no limit.
+    public var storeLimit: Int?
+    /// What happens when the store is full, be it by `storeLimit` or for want of memory.
+    public var whenStoreIsFull: StorePolicy
+    /// Whether protection stays when the last snapshot goes. If so, the next one costs only as much
+    /// as was written to meanwhile, and `changedRanges(since:)` also knows what has changed since a
+    /// snapshot that was released; writes go on faulting, once per page and snapshot. If not,
+    /// protection is lifted in the background, 64 MiB at a time.
+    public var tracksChangesWhenIdle: Bool
+    /// What a forked child gets.
+    public var inheritance: Inheritance
+    /// Whether the region gets a fault handler thread and a store of its own, apart from those that
+    /// all others share.
+    public var hasOwnHandler: Bool
+
+    /// The defaults, but for what is given.
+    public init(
+      backing: Backing = .sharedMemory,
+      faultDelivery: FaultDelivery = .handlerThread,
+      storeLimit: Int? = nil,
+      whenStoreIsFull: StorePolicy = .invalidateOldestSnapshot,
+      tracksChangesWhenIdle: Bool = false,
+      inheritance: Inheritance = .none,
+      hasOwnHandler: Bool = false
+    ) {
+      self.backing = backing
+      self.faultDelivery = faultDelivery
+      self.storeLimit = storeLimit
+      self.whenStoreIsFull = whenStoreIsFull
+      self.tracksChangesWhenIdle = tracksChangesWhenIdle
+      self.inheritance = inheritance
+      self.hasOwnHandler = hasOwnHandler
+    }
+  }
+}

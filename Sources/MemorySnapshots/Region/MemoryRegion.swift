@@ -1,0 +1,192 @@
+internal import SystemPackage
+internal import Synchronization
+
+/// A range of mapped memory, read and written with plain loads and stores, of which snapshots can
+/// be taken.
+///
+/// ```swift
+/// let region = try MemoryRegion(byteCount: 1 << 30)
+/// let snapshot = try region.makeSnapshot()      // copies nothing
+/// region.baseAddress.storeBytes(of: 42, as: Int.self)
+/// try region.restore(to: snapshot)
+/// ```
+///
+/// The first write to a page after a snapshot faults; the library keeps the page's old content and
+/// lets the writer go on. Every method may be called from any thread; the memory itself is as
+/// thread-safe as any other.
+///
+/// The application must not unmap, remap or change the protection of the memory itself, nor give
+/// pages back with madvise(2): use `discard(_:)`. Devices that write to pinned pages (O_DIRECT,
+/// registered io_uring buffers) bypass the protection: call `prepareToWrite(_:)` first and keep
+/// snapshots out of the way.
+///
+/// Source: Documentation/admin-guide/mm/userfaultfd.rst, ioctl_userfaultfd(2).
+///
+/// Safe to share: the state is freed in `deinit`, after the handler has let go of it, and is
+/// otherwise guarded as its own documentation says.
+@safe
+public final class MemoryRegion: @unchecked Sendable {
+  /// The first byte; page-aligned, and the same for the region's whole life.
+  public let baseAddress: UnsafeMutableRawPointer
+  /// The size in bytes, a whole number of pages.
+  public let byteCount: Int
+  /// The options the region was made with.
+  public let options: Options
+
+  let state: UnsafeMutablePointer<RegionState>
+  let memory: RegionMemory
+  private let userfault: Userfaultfd
+  private let handler: FaultHandler
+
+  /// Maps a new region of zeros.
+  ///
+  /// Costs two file descriptors (one with `.anonymous`) and 8 bytes of address space per page;
+  /// memory is used as pages are written to.
+  ///
+  /// - Parameters:
+  ///   - byteCount: The size, rounded up to whole pages.
+  ///   - options: How the region is made.
+  /// - Throws: `SnapshotError` with `.invalidArgument` for a size below one or beyond what can be
+  ///   mapped, `.notPermitted` or `.unsupported` where userfaultfd is not to be had
+  ///   (`UserfaultSupport` says why), `.outOfResources` when memory, descriptors or threads run out.
+  public convenience init(byteCount: Int, options: Options = Options()) throws(SnapshotError) {
+    let operation = "MemoryRegion(byteCount:)"
+    let pageSize = Kernel.pageSize
+    let (padded, overflows) = byteCount.addingReportingOverflow(pageSize - 1)
+    guard byteCount > 0, !overflows, padded / pageSize <= Int(UInt32.max) else {
+      throw .invalidArgument(
+        operation, "a region has 1 to \(Int(UInt32.max) * pageSize) bytes, not \(byteCount)")
+    }
+    let memory: RegionMemory
+    do {
+      memory = try RegionMemory(options.backing, byteCount: padded / pageSize * pageSize)
+    } catch {
+      throw .systemCall("mapping the region", error)
+    }
+    try self.init(memory, options, operation)
+  }
+
+  /// Makes a region of memory that the application has mapped: a C library's pool, say.
+  ///
+  /// The memory is not unmapped when the region goes; it must stay mapped, as it is, until then.
+  /// `options.backing` has no effect: private and shared mappings are told apart. Views copy pages as
+  /// they are read. Other processes that map the same shared memory bypass the protection.
+  ///
+  /// - Parameter buffer: Whole pages of readable, writable, anonymous or shared memory (mmap(2)
+  ///   with MAP_ANONYMOUS, memfd_create(2), shm_open(3)).
+  /// - Throws: `SnapshotError` with `.unprotectableMapping` for a mapping of a file, of explicit
+  ///   huge pages, or that is not writable, and as `init(byteCount:options:)` does.
+  public convenience init(
+    adopting buffer: UnsafeMutableRawBufferPointer, options: Options = Options()
+  ) throws(SnapshotError) {
+    let mapping = unsafe try AdoptedMapping(buffer)
+    try self.init(RegionMemory(adopting: mapping), options, "MemoryRegion(adopting:)")
+    do {
+      try Kernel.advise(mapping.address, mapping.byteCount, Kernel.doNotFork)
+    } catch {
+      throw .systemCall("madvise(MADV_DONTFORK)", error)
+    }
+  }
+
+  private init(
+    _ memory: consuming RegionMemory, _ options: Options, _ operation: String
+  ) throws(SnapshotError) {
+    if let limit = options.storeLimit, limit < 0 {
+      throw .invalidArgument(operation, "storeLimit is negative; use nil for no limit")
+    }
+    if options.faultDelivery == .inline {
+      throw SnapshotError(
+        .unsupported, operation: operation,
+        message: "inline fault delivery is not available yet; use .handlerThread")
+    }
+    let offered = UserfaultSupport.offeredFeatures
+    var features: UserfaultSupport.Features = [.writeProtect]
+    if memory.isShared { features.insert(.writeProtectShared) }
+    if offered.contains(.writeProtectUnpopulated) { features.insert(.writeProtectUnpopulated) }
+    let userfault = try Userfaultfd(features: features)
+    do {
+      try userfault.registerForWriteProtection(memory.address, memory.byteCount)
+    } catch Errno.resourceBusy {
+      throw SnapshotError(
+        .unprotectableMapping, errno: .resourceBusy, operation: operation,
+        message: "the memory is part of another region, or registered with another userfaultfd; "
+          + "let that go first")
+    } catch {
+      throw SnapshotError(
+        .unprotectableMapping, errno: error, operation: operation,
+        message: "the kernel cannot write-protect this memory; it protects anonymous and shared "
+          + "memory only")
+    }
+    let handler = options.hasOwnHandler ? try FaultHandler() : try FaultHandler.sharedHandler()
+    let state: UnsafeMutablePointer<RegionState>
+    do {
+      unsafe state = try RegionState.allocate(
+        memory, options, descriptor: userfault.descriptor.rawValue,
+        canProtectUnpopulated: features.contains(.writeProtectUnpopulated),
+        store: handler.state.pointee.store)
+    } catch {
+      throw .systemCall("mapping the page table", error)
+    }
+    do {
+      try unsafe handler.add(state)
+    } catch {
+      unsafe state.deinitialize(count: 1)
+      unsafe state.deallocate()
+      throw .systemCall("epoll_ctl", error)
+    }
+    // Never zero: a mapping has an address.
+    unsafe baseAddress = UnsafeMutableRawPointer(bitPattern: memory.address).unsafelyUnwrapped
+    byteCount = memory.byteCount
+    self.options = options
+    self.memory = memory
+    self.userfault = userfault
+    self.handler = handler
+    unsafe self.state = state
+  }
+
+  deinit {
+    // A forked child holds copies of the parent's numbers: acting on them would hit whatever the
+    // child has there.
+    guard !isInForkedChild else { return }
+    unsafe handler.remove(state)
+    if !memory.isOwned {
+      try? Kernel.unregister(userfault.descriptor.rawValue, memory.address, memory.byteCount)
+      try? Kernel.advise(memory.address, memory.byteCount, Kernel.doFork)
+    }
+    unsafe state.deinitialize(count: 1)
+    unsafe state.deallocate()
+  }
+
+  /// Calls `body` with the region's memory.
+  ///
+  /// - Parameter body: A closure that must not let the buffer escape.
+  /// - Returns: What `body` returns.
+  /// - Throws: What `body` throws.
+  public func withUnsafeMutableBytes<Result: ~Copyable, Failure: Error>(
+    _ body: (UnsafeMutableRawBufferPointer) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    try unsafe body(UnsafeMutableRawBufferPointer(start: baseAddress, count: byteCount))
+  }
+
+  var isInForkedChild: Bool { handler.fork.isInChild }
+
+  func checkProcess(_ operation: String) throws(SnapshotError) {
+    if isInForkedChild { throw .usedAfterFork(operation) }
+  }
+
+  /// The pages that a range of bytes touches.
+  func pages(in range: Range<Int>, _ operation: String) throws(SnapshotError) -> Range<Int> {
+    guard range.lowerBound >= 0, range.upperBound <= byteCount else {
+      throw .invalidArgument(
+        operation, "the range \(range) is not inside the region's 0..<\(byteCount)")
+    }
+    guard !range.isEmpty else { return 0..<0 }
+    let pageSize = unsafe state.pointee.pageSize
+    return range.lowerBound / pageSize..<(range.upperBound - 1) / pageSize + 1
+  }
+}
+
+extension UserfaultSupport {
+  /// What the kernel offers does not change while it runs.
+  static let offeredFeatures = UserfaultSupport().features
+}

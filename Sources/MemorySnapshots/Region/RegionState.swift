@@ -1,0 +1,100 @@
+internal import Synchronization
+internal import SystemPackage
+
+/// Everything about a region that the fault path and the region's own operations share, in memory
+/// without reference counts. Allocated with the region; freed after its handler has let go of it.
+@safe
+struct RegionState: ~Copyable {
+  let address: UInt
+  let pageSize: Int
+  let pageCount: Int
+  let isShared: Bool
+  /// The userfaultfd descriptor that the region is registered with.
+  let descriptor: Int32
+  /// Whether protection has to be preceded by populating (Linux before 6.4, private memory).
+  let populatesBeforeProtecting: Bool
+  let tracksChangesWhenIdle: Bool
+  let blocksWritersWhenFull: Bool
+  let store: UnsafeMutablePointer<PreimageStore>
+
+  let table: PageTable
+  let slices: SliceTable
+  let views: ViewTable
+  let gate = Gate()
+  let counters = RegionCounters()
+  let control = ControlLock()
+
+  /// Number of the newest snapshot. Changes only while the gate is closed.
+  let epoch = Atomic<UInt64>(0)
+  /// Epoch of the newest snapshot that lives, 0 for none. Changes only while the gate is closed.
+  let newestLiveEpoch = Atomic<UInt64>(0)
+  /// The versions made since the newest live snapshot: a stack that resolvers push to, taken by
+  /// the control side while the gate is closed.
+  let newestVersion = Atomic<UInt32>(0)
+  let firstNewVersion = Atomic<UInt32>(0)
+  let newVersionCount = Atomic<Int>(0)
+  /// Odd while versions are being unlinked: whoever walked the links meanwhile walks again.
+  let unlinkSequence = Atomic<UInt64>(0)
+  /// Pre-images kept, in pages, and the most that may be.
+  let preservedPages = Atomic<Int>(0)
+  let pageLimit: Int
+  /// Not 0 if a fault was put aside for want of a slot.
+  let starved = Futex()
+
+  /// Whether pre-images may exceed the limit: all live snapshots have open views, which must not
+  /// break.
+  let limitIsLifted = Atomic<Bool>(false)
+  /// Whether the last snapshot has gone and the keeper is to lift the protection.
+  let wantsDisarming = Atomic<Bool>(false)
+
+  /// Neighbours in the handler's list of regions. Under the handler's registry lock.
+  var nextRegion: UnsafeMutablePointer<RegionState>?
+  var previousRegion: UnsafeMutablePointer<RegionState>?
+
+  /// Allocates the state: a throwing initialiser cannot undo what it has half made.
+  static func allocate(
+    _ memory: borrowing RegionMemory, _ options: MemoryRegion.Options, descriptor: Int32,
+    canProtectUnpopulated: Bool, store: UnsafeMutablePointer<PreimageStore>
+  ) throws(Errno) -> UnsafeMutablePointer<RegionState> {
+    let table = try PageTable(pageCount: memory.byteCount / Kernel.pageSize)
+    let views = try ViewTable()
+    let state = UnsafeMutablePointer<RegionState>.allocate(capacity: 1)
+    unsafe state.initialize(
+      to: RegionState(
+        memory, options, descriptor: descriptor, canProtectUnpopulated: canProtectUnpopulated,
+        store: store, table: table, views: views))
+    return unsafe state
+  }
+
+  private init(
+    _ memory: borrowing RegionMemory, _ options: MemoryRegion.Options, descriptor: Int32,
+    canProtectUnpopulated: Bool, store: UnsafeMutablePointer<PreimageStore>,
+    table: consuming PageTable, views: consuming ViewTable
+  ) {
+    address = memory.address
+    pageSize = Kernel.pageSize
+    pageCount = table.pageCount
+    isShared = memory.isShared
+    self.descriptor = descriptor
+    populatesBeforeProtecting = !memory.isShared && !canProtectUnpopulated
+    tracksChangesWhenIdle = options.tracksChangesWhenIdle
+    blocksWritersWhenFull = options.whenStoreIsFull == .blockWriters
+    pageLimit = options.storeLimit.map { $0 / Kernel.pageSize } ?? .max
+    unsafe self.store = store
+    slices = SliceTable(pageCount: table.pageCount, pageSize: Kernel.pageSize)
+    self.table = table
+    self.views = views
+  }
+
+  deinit {
+    gate.deallocate()
+    starved.deallocate()
+  }
+
+  var byteCount: Int {
+    @_noLocks get { pageCount * pageSize }
+  }
+
+  @_noLocks
+  func address(ofPage page: Int) -> UInt { address + UInt(page * pageSize) }
+}

@@ -1,0 +1,70 @@
+extension MemorySnapshot {
+  /// How much is copied while the snapshot's pre-images are pinned: a writer that finds the store
+  /// full waits for as long.
+  static var bytesPerPass: Int { 64 << 10 }
+
+  /// Copies bytes as of the snapshot, while writers run.
+  ///
+  /// - Parameters:
+  ///   - range: Bytes of the region.
+  ///   - buffer: Where they go; at least as large as the range. It may be memory of a region, the
+  ///     same one included.
+  /// - Throws: `SnapshotError` with `.invalidArgument` for a range outside the region or a buffer
+  ///   that is too small, `.released` or `.invalidated`. The buffer holds part of the bytes then.
+  /// - Complexity: O(bytes), and for each page O(versions of it that are newer than the snapshot).
+  public func copyBytes(
+    in range: Range<Int>, into buffer: UnsafeMutableRawBufferPointer
+  ) throws(SnapshotError) {
+    let operation = "copyBytes(in:into:)"
+    try region.checkProcess(operation)
+    _ = try region.pages(in: range, operation)
+    guard buffer.count >= range.count else {
+      throw .invalidArgument(
+        operation,
+        "the buffer has \(buffer.count) bytes, the range \(range.count); make it larger")
+    }
+    // By way of a block of our own: writing to the caller's memory may fault, and nothing may be
+    // pinned while the fault waits for a slot.
+    var failure: SnapshotError?
+    unsafe withUnsafeTemporaryAllocation(
+      byteCount: min(range.count, MemorySnapshot.bytesPerPass), alignment: 16
+    ) { block in
+      var offset = range.lowerBound
+      while offset < range.upperBound {
+        let count = min(block.count, range.upperBound - offset)
+        do throws(SnapshotError) {
+          try unsafe read(
+            offset..<offset + count, to: UnsafeMutableRawBufferPointer(rebasing: block[..<count]),
+            operation)
+        } catch {
+          failure = error
+          return
+        }
+        let start = offset - range.lowerBound
+        unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[start...])
+          .copyMemory(from: UnsafeRawBufferPointer(rebasing: block[..<count]))
+        offset += count
+      }
+    }
+    if let failure { throw failure }
+  }
+
+  /// Copies bytes as of the snapshot into memory that does not fault. Pins the pre-images meanwhile.
+  func read(
+    _ range: Range<Int>, to buffer: UnsafeMutableRawBufferPointer, _ operation: String
+  ) throws(SnapshotError) {
+    guard let base = buffer.baseAddress else { return }
+    try beginUse(operation)
+    defer { endUse() }
+    let pageSize = unsafe region.state.pointee.pageSize
+    var destination = UInt(bitPattern: base)
+    var position = range.lowerBound
+    while position < range.upperBound {
+      let offset = position % pageSize
+      let count = min(pageSize - offset, range.upperBound - position)
+      reader.copy(position / pageSize, offset: offset, count: count, to: destination)
+      destination += UInt(count)
+      position += count
+    }
+  }
+}

@@ -1,0 +1,136 @@
+internal import Synchronization
+
+/// Reads the past without a lock, while writers run and other snapshots go.
+///
+/// The snapshot that is read must be in use (`SnapshotUsage`), so that the version found is not
+/// freed; the links on the way to it may change at any time.
+///
+/// Safe to share: the region's state outlives every snapshot, and is guarded as described there.
+@safe
+struct SnapshotReader: @unchecked Sendable {
+  let region: UnsafeMutablePointer<RegionState>
+  let epoch: UInt64
+
+  @_noLocks
+  init(region: UnsafeMutablePointer<RegionState>, epoch: UInt64) {
+    unsafe self.region = region
+    self.epoch = epoch
+  }
+
+  /// Where a page of a snapshot is to be read.
+  enum Source {
+    /// The live page: it has not been written to since.
+    case live
+    /// Nowhere: the page was all zeros.
+    case zero
+    /// A pre-image at this address.
+    case preimage(UInt)
+  }
+
+  /// The version that serves the snapshot.
+  private struct Version {
+    let location: VersionLocation
+    let lower: UInt64
+
+    @_noLocks
+    init(location: VersionLocation, lower: UInt64) {
+      self.location = location
+      self.lower = lower
+    }
+  }
+
+  private enum Walk {
+    case found(Version?)
+    /// Links have changed meanwhile.
+    case overtaken
+  }
+
+  /// How often a walk looks whether it has been overtaken by an unlinking.
+  private static var stepsPerCheck: Int {
+    @_noLocks get { 64 }
+  }
+
+  @_noLocks
+  func locate(_ page: Int) -> Source {
+    guard let location = version(of: page)?.location else { return .live }
+    if let slot = location.slot {
+      return .preimage(unsafe region.pointee.store.pointee.pages.address(of: slot))
+    }
+    guard let index = location.viewIndex else { return .zero }
+    let offset = UInt(unsafe page * region.pointee.pageSize)
+    return .preimage(unsafe region.pointee.views.entry(index).pointee.address + offset)
+  }
+
+  /// The epoch of the page's last preserving before the snapshot; `nil` if the page has not been
+  /// written to since the snapshot.
+  func previousEpoch(ofPage page: Int) -> UInt64? { version(of: page)?.lower }
+
+  /// Copies `count` bytes of the page, from `offset` on, as of the snapshot.
+  @_noLocks
+  func copy(_ page: Int, offset: Int, count: Int, to destination: UInt) {
+    if copyPreimage(of: page, offset, count, to: destination) { return }
+    let live = unsafe region.pointee.address(ofPage: page)
+    Kernel.copyBytes(from: live + UInt(offset), to: destination, count: count)
+    // The version of a page is published before the page is un-protected, and that happens before
+    // the write: if the copy holds any of the write, the second look finds the version.
+    atomicMemoryFence(ordering: .acquiring)
+    _ = copyPreimage(of: page, offset, count, to: destination)
+  }
+
+  /// False if the live page still is what the snapshot saw.
+  @_noLocks
+  private func copyPreimage(
+    of page: Int, _ offset: Int, _ count: Int, to destination: UInt
+  ) -> Bool {
+    switch locate(page) {
+    case .live:
+      return false
+    case .zero:
+      Kernel.zeroBytes(destination, count: count)
+    case .preimage(let address):
+      Kernel.copyBytes(from: address + UInt(offset), to: destination, count: count)
+    }
+    return true
+  }
+
+  /// The oldest version of the page whose interval reaches the snapshot.
+  @_noLocks
+  private func version(of page: Int) -> Version? {
+    while true {
+      // Acquiring: the links are read after the number.
+      let sequence = unsafe region.pointee.unlinkSequence.load(ordering: .acquiring)
+      let word = unsafe region.pointee.table.word(page)
+      if word.preserved < epoch { return nil }
+      if sequence & 1 == 0, case .found(let version) = walk(word.newestVersion, sequence) {
+        return version
+      }
+      Kernel.yield()
+    }
+  }
+
+  @_noLocks
+  private func walk(_ newest: UInt32, _ sequence: UInt64) -> Walk {
+    var number = newest
+    var found: Version?
+    var steps = 0
+    while number != 0 {
+      let record = unsafe region.pointee.store.pointee.record(number)
+      if unsafe record.pointee.upper.load(ordering: .relaxed) < epoch { break }
+      found = Version(
+        location: VersionLocation(bits: unsafe record.pointee.location.load(ordering: .relaxed)),
+        lower: unsafe record.pointee.lower.load(ordering: .relaxed))
+      number = unsafe record.pointee.older.load(ordering: .relaxed)
+      steps += 1
+      if steps % SnapshotReader.stepsPerCheck == 0, !isCurrent(sequence) { return .overtaken }
+    }
+    return isCurrent(sequence) ? .found(found) : .overtaken
+  }
+
+  /// True if no link has changed since `sequence` was read.
+  @_noLocks
+  private func isCurrent(_ sequence: UInt64) -> Bool {
+    // The links were read before the number is read again.
+    atomicMemoryFence(ordering: .acquiring)
+    return unsafe region.pointee.unlinkSequence.load(ordering: .relaxed) == sequence
+  }
+}

@@ -1,0 +1,78 @@
+internal import Synchronization
+
+/// What the region knows of one snapshot. Allocated before the snapshot is taken, freed with its
+/// `MemorySnapshot`.
+@safe
+struct SnapshotRecord: ~Copyable {
+  var epoch: UInt64 = 0
+  /// Neighbours among the live snapshots. Under the control lock.
+  var older: UnsafeMutablePointer<SnapshotRecord>?
+  var newer: UnsafeMutablePointer<SnapshotRecord>?
+  /// The versions this snapshot owns: those whose newest needing snapshot it is. Under the control
+  /// lock.
+  var versions = VersionList()
+  /// Views that are open. Under the control lock.
+  var openViewCount = 0
+  let usage = SnapshotUsage()
+}
+
+/// A doubly linked list of versions, through their records.
+struct VersionList {
+  var first: UInt32 = 0
+  var last: UInt32 = 0
+  var count = 0
+}
+
+/// How a snapshot is being used: by how many operations and views, and whether it was released or
+/// invalidated. Its versions stay until it is released and nobody uses it any more.
+struct SnapshotUsage: ~Copyable {
+  private let word = Atomic<UInt32>(0)
+
+  private static var released: UInt32 { 1 << 31 }
+  private static var invalidated: UInt32 { 1 << 30 }
+  private static var countMask: UInt32 { invalidated - 1 }
+
+  enum Refusal: Error {
+    case released
+    case invalidated
+  }
+
+  /// Acquiring and releasing throughout: what one user did to the snapshot's versions happens
+  /// before whatever the one who drops them does.
+  func begin() throws(Refusal) {
+    var seen = word.load(ordering: .acquiring)
+    while true {
+      if seen & SnapshotUsage.released != 0 { throw .released }
+      if seen & SnapshotUsage.invalidated != 0 { throw .invalidated }
+      let (exchanged, original) = word.compareExchange(
+        expected: seen, desired: seen + 1, ordering: .acquiringAndReleasing)
+      if exchanged { return }
+      seen = original
+    }
+  }
+
+  /// True if the snapshot was released meanwhile and this was its last use: drop its versions.
+  func end() -> Bool {
+    let now = word.wrappingSubtract(1, ordering: .acquiringAndReleasing).newValue
+    return now & SnapshotUsage.countMask == 0 && now & SnapshotUsage.released != 0
+      && now & SnapshotUsage.invalidated == 0
+  }
+
+  /// True if nobody uses the snapshot: drop its versions.
+  func release() -> Bool {
+    word.bitwiseOr(SnapshotUsage.released, ordering: .acquiringAndReleasing).oldValue == 0
+  }
+
+  /// True if nobody uses or has released the snapshot: drop its versions.
+  func invalidate() -> Bool {
+    word.compareExchange(
+      expected: 0, desired: SnapshotUsage.invalidated, ordering: .acquiringAndReleasing
+    ).exchanged
+  }
+
+  var isInvalidated: Bool {
+    word.load(ordering: .acquiring) & SnapshotUsage.invalidated != 0
+  }
+
+  var isReleased: Bool { word.load(ordering: .acquiring) & SnapshotUsage.released != 0 }
+}

@@ -1,0 +1,70 @@
+internal import Synchronization
+
+/// The live counters of a region. Relaxed throughout: a reader disturbs nobody, and sees each
+/// counter at some recent moment rather than all at one.
+struct RegionCounters: ~Copyable {
+  let snapshotsTaken = Atomic<Int>(0)
+  let snapshotsInvalidated = Atomic<Int>(0)
+  let writeFaults = Atomic<Int>(0)
+  let duplicateMessages = Atomic<Int>(0)
+  let parkedFaults = Atomic<Int>(0)
+  let pagesCopiedByFaults = Atomic<Int>(0)
+  let pagesCopiedByIntent = Atomic<Int>(0)
+  let pagesCopiedByRestores = Atomic<Int>(0)
+  let pagesCopiedByViews = Atomic<Int>(0)
+  let zeroPages = Atomic<Int>(0)
+  let mostPreservedPages = Atomic<Int>(0)
+  let lastProtectTime = Atomic<UInt64>(0)
+  let totalProtectTime = Atomic<UInt64>(0)
+  let worstProtectTime = Atomic<UInt64>(0)
+  let serviceTime = AtomicHistogram()
+
+  @_noLocks
+  func countCopy(_ cause: PreserveCause) {
+    switch cause {
+    case .fault: pagesCopiedByFaults.add(1, ordering: .relaxed)
+    case .intent: pagesCopiedByIntent.add(1, ordering: .relaxed)
+    case .restore: pagesCopiedByRestores.add(1, ordering: .relaxed)
+    }
+  }
+
+  func countProtecting(nanoseconds: UInt64) {
+    lastProtectTime.store(nanoseconds, ordering: .relaxed)
+    totalProtectTime.add(nanoseconds, ordering: .relaxed)
+    worstProtectTime.max(nanoseconds, ordering: .relaxed)
+  }
+}
+
+/// A `LatencyHistogram` that any thread may add to.
+///
+/// Safe to share: every bucket is atomic.
+@safe
+struct AtomicHistogram: ~Copyable, @unchecked Sendable {
+  private let buckets: UnsafeMutablePointer<Atomic<UInt64>>
+  private let maximum = Atomic<UInt64>(0)
+
+  init() {
+    unsafe buckets = .allocate(capacity: LatencyHistogram.bucketCount)
+    for bucket in 0..<LatencyHistogram.bucketCount {
+      unsafe (buckets + bucket).initialize(to: Atomic(0))
+    }
+  }
+
+  deinit { unsafe buckets.deallocate() }
+
+  @_noLocks
+  func add(nanoseconds: UInt64) {
+    unsafe buckets[LatencyHistogram.bucket(of: nanoseconds)].add(1, ordering: .relaxed)
+    if nanoseconds > maximum.load(ordering: .relaxed) {
+      maximum.max(nanoseconds, ordering: .relaxed)
+    }
+  }
+
+  func read() -> LatencyHistogram {
+    LatencyHistogram(
+      counts: (0..<LatencyHistogram.bucketCount).map {
+        unsafe buckets[$0].load(ordering: .relaxed)
+      },
+      maximum: maximum.load(ordering: .relaxed))
+  }
+}
