@@ -77,19 +77,27 @@ final class FaultHandler: @unchecked Sendable {
   // MARK: - Regions
 
   func add(_ region: UnsafeMutablePointer<RegionState>) throws(Errno) {
-    try Kernel.epollAdd(
-      unsafe state.pointee.epoll.rawValue, unsafe region.pointee.descriptor,
-      tag: UInt64(UInt(bitPattern: region)))
+    if unsafe region.pointee.resolvesInline {
+      try unsafe InlineFaults.add(region.pointee.address, region.pointee.byteCount, of: region)
+    } else {
+      try Kernel.epollAdd(
+        unsafe state.pointee.epoll.rawValue, unsafe region.pointee.descriptor,
+        tag: UInt64(UInt(bitPattern: region)))
+    }
     unsafe state.pointee.registry.insert(region)
     unsafe state.pointee.store.pointee.callKeeper()
   }
 
-  /// Forgets a region. Afterwards neither thread touches its state.
+  /// Forgets a region. Afterwards no thread of ours touches its state.
   func remove(_ region: UnsafeMutablePointer<RegionState>) {
     unsafe state.pointee.registry.remove(region)
-    Kernel.epollRemove(
-      unsafe state.pointee.epoll.rawValue, unsafe region.pointee.descriptor)
-    waitForPass()
+    if unsafe region.pointee.resolvesInline {
+      InlineFaults.remove(unsafe region.pointee.address)
+    } else {
+      Kernel.epollRemove(
+        unsafe state.pointee.epoll.rawValue, unsafe region.pointee.descriptor)
+      waitForPass()
+    }
   }
 
   /// Waits until the handler thread is done with everything it had found ready so far.

@@ -8,7 +8,7 @@ struct HandlerState: ~Copyable {
   /// Wakes the handler thread without a fault.
   let event: Descriptor
   let store: UnsafeMutablePointer<PreimageStore>
-  /// Pages of the handler thread's own, to build the content of a missing page in.
+  /// Pages of the handler thread's own, to build the content of missing pages in.
   let scratch: Mapping
   let registry = RegionRegistry()
   let isStopping = Atomic<Bool>(false)
@@ -21,7 +21,8 @@ struct HandlerState: ~Copyable {
     let epoll = Descriptor(owning: try Kernel.createEpoll())
     let event = Descriptor(owning: try Kernel.createEvent())
     try Kernel.epollAdd(epoll.rawValue, event.rawValue, tag: 0)
-    let scratch = try Mapping(anonymous: Kernel.pageSize)
+    let scratch = try Mapping(
+      anonymous: MissingPageResolver.pagesPerFault * Kernel.pageSize)
     let store = unsafe try PreimageStore.allocate()
     let state = UnsafeMutablePointer<HandlerState>.allocate(capacity: 1)
     unsafe state.initialize(

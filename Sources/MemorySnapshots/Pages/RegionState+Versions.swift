@@ -6,6 +6,7 @@ internal import Synchronization
 /// Why a page had to be preserved.
 enum PreserveCause {
   case fault
+  case ahead
   case intent
   case restore
 }

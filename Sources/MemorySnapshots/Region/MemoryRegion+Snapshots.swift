@@ -160,6 +160,7 @@ extension RegionState {
   }
 
   /// Waits until the keeper has made room in the store.
+  @_noLocks
   func waitForRoom() {
     while starved.load() != 0 { starved.wait(while: 1) }
   }

@@ -94,14 +94,10 @@ public final class MemoryRegion: @unchecked Sendable {
     if let limit = options.storeLimit, limit < 0 {
       throw .invalidArgument(operation, "storeLimit is negative; use nil for no limit")
     }
-    if options.faultDelivery == .inline {
-      throw SnapshotError(
-        .unsupported, operation: operation,
-        message: "inline fault delivery is not available yet; use .handlerThread")
-    }
     let offered = UserfaultSupport.offeredFeatures
     var features: UserfaultSupport.Features = [.writeProtect]
     if memory.isShared { features.insert(.writeProtectShared) }
+    if options.faultDelivery == .inline { features.insert(.signal) }
     if offered.contains(.writeProtectUnpopulated) { features.insert(.writeProtectUnpopulated) }
     let userfault = try Userfaultfd(features: features)
     do {

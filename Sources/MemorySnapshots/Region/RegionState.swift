@@ -13,6 +13,8 @@ struct RegionState: ~Copyable {
   let descriptor: Int32
   /// Whether protection has to be preceded by populating (Linux before 6.4, private memory).
   let populatesBeforeProtecting: Bool
+  /// Whether faults are resolved in the faulting thread, by SIGBUS.
+  let resolvesInline: Bool
   let tracksChangesWhenIdle: Bool
   let blocksWritersWhenFull: Bool
   let store: UnsafeMutablePointer<PreimageStore>
@@ -21,6 +23,7 @@ struct RegionState: ~Copyable {
   let slices: SliceTable
   let views: ViewTable
   let gate = Gate()
+  let streams = WriteStreams()
   let counters = RegionCounters()
   let control = ControlLock()
 
@@ -77,6 +80,7 @@ struct RegionState: ~Copyable {
     isShared = memory.isShared
     self.descriptor = descriptor
     populatesBeforeProtecting = !memory.isShared && !canProtectUnpopulated
+    resolvesInline = options.faultDelivery == .inline
     tracksChangesWhenIdle = options.tracksChangesWhenIdle
     blocksWritersWhenFull = options.whenStoreIsFull == .blockWriters
     pageLimit = options.storeLimit.map { $0 / Kernel.pageSize } ?? .max

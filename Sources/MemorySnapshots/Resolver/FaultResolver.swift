@@ -6,9 +6,11 @@ internal import Synchronization
 /// Runs in the handler thread, in signal handlers and in callers of the library. The faulting
 /// thread may hold any lock of the application, malloc's included: nothing here allocates, takes a
 /// lock, or writes to the region.
+///
+/// Safe to share: the region's state outlives every resolver.
 @safe
-struct FaultResolver: Sendable {
-  nonisolated(unsafe) let region: UnsafeMutablePointer<RegionState>
+struct FaultResolver: @unchecked Sendable {
+  let region: UnsafeMutablePointer<RegionState>
 
   @_noLocks
   init(region: UnsafeMutablePointer<RegionState>) { unsafe self.region = region }
@@ -25,24 +27,52 @@ struct FaultResolver: Sendable {
     case starved
   }
 
-  /// Answers a write fault on a page.
+  /// A run of pages whose claims the caller holds, preserved and not yet un-protected.
+  private struct Claimed {
+    let end: Int
+    /// Whether the run ends where it does for want of a slot.
+    let isStarved: Bool
+
+    @_noLocks
+    init(end: Int, isStarved: Bool) {
+      self.end = end
+      self.isStarved = isStarved
+    }
+  }
+
+  /// How many pages are claimed at once: enough to make the ioctl cheap, few enough that whoever
+  /// faults on one of them does not wait long.
+  private static var pagesPerClaim: Int {
+    @_noLocks get { 128 }
+  }
+
+  /// As many when they are preserved behind the back of a writer who is about to reach them.
+  private static var pagesPerClaimAhead: Int {
+    @_noLocks get { 16 }
+  }
+
+  /// Answers a message about a write fault on a page, without waiting. The writer is woken before
+  /// pages ahead of it are preserved: it goes on while this thread works.
   @_noLocks
   func resolve(_ page: Int) -> Outcome {
     while unsafe !region.pointee.gate.enter() {
       if unsafe region.pointee.gate.park() { return .parkedAtGate }
     }
-    let outcome = resolveInsideGate(page)
+    let outcome = resolveInsideGate(page, wakesFirst: true)
     unsafe region.pointee.gate.leave()
     return outcome
   }
 
+  /// The same with the gate passed. Without `wakesFirst`, the pages ahead are un-protected together
+  /// with the page: the writer is the one who works, and one ioctl is cheaper than two.
   @_noLocks
-  private func resolveInsideGate(_ page: Int) -> Outcome {
+  func resolveInsideGate(_ page: Int, wakesFirst: Bool) -> Outcome {
     while true {
       let word = unsafe region.pointee.table.word(page)
       switch word.claim {
       case .resolving:
-        // Its holder un-protects the page after this message was sent, and that wakes.
+        // Its holder un-protects the page after this message was sent, and that wakes. If it finds
+        // no slot instead, whoever makes room wakes the whole region.
         return .duplicate
       case .locked:
         // A few stores long; protection stays, so the fault is ours.
@@ -52,9 +82,82 @@ struct FaultResolver: Sendable {
         unprotect(page, count: 1)
         return .duplicate
       case .free:
-        guard unsafe region.pointee.table.claim(page, seen: word, .resolving) else { continue }
-        return preserveAndUnprotect(page, word)
+        let claimed = claim(page..<page + 1, .fault)
+        if claimed.isStarved { return starve() }
+        guard claimed.end > page else { continue }
+        let ahead = unsafe region.pointee.streams.pagesAhead(
+          of: page, pageCount: region.pointee.pageCount, region.pointee.counters)
+        if wakesFirst {
+          unclaim(page..<page + 1)
+          preserveAhead(ahead)
+        } else {
+          unclaim(page..<claim(ahead, .ahead).end)
+        }
+        return .resolved
       }
+    }
+  }
+
+  /// Preserves pages that a writer is expected to reach. Does without where slots are short.
+  @_noLocks
+  private func preserveAhead(_ pages: Range<Int>) {
+    var page = pages.lowerBound
+    while page < pages.upperBound {
+      let end = min(page + FaultResolver.pagesPerClaimAhead, pages.upperBound)
+      let claimed = claim(page..<end, .ahead)
+      guard claimed.end > page else { return }
+      unclaim(page..<claimed.end)
+      page = claimed.end
+    }
+  }
+
+  /// Preserves and un-protects the pages in `range` that are protected, several per ioctl. The gate
+  /// has been passed. Returns the first page that was not done, for want of a slot, or the end.
+  @_noLocks
+  func preserve(_ range: Range<Int>, _ cause: PreserveCause) -> Int {
+    var page = range.lowerBound
+    while page < range.upperBound {
+      let claimed = claim(
+        page..<min(page + FaultResolver.pagesPerClaim, range.upperBound), cause)
+      if claimed.end > page { unclaim(page..<claimed.end) }
+      if claimed.isStarved {
+        _ = starve()
+        return claimed.end
+      }
+      page = claimed.end > page ? claimed.end : skip(page)
+    }
+    return page
+  }
+
+  // MARK: - Steps
+
+  /// Claims pages and preserves their content, from the first on, up to one that is not protected
+  /// or that somebody else has claimed.
+  @_noLocks
+  private func claim(_ pages: Range<Int>, _ cause: PreserveCause) -> Claimed {
+    var page = pages.lowerBound
+    while page < pages.upperBound {
+      let word = unsafe region.pointee.table.word(page)
+      guard word.isFree, !needsNoPreserving(page, word),
+        unsafe region.pointee.table.claim(page, seen: word, .resolving)
+      else { break }
+      guard let preserved = unsafe region.pointee.preserve(page, word, cause) else {
+        unsafe region.pointee.table.publish(page, word)
+        return Claimed(end: page, isStarved: true)
+      }
+      unsafe region.pointee.table.publish(page, preserved)
+      page += 1
+    }
+    return Claimed(end: page, isStarved: false)
+  }
+
+  /// Un-protects pages that `claim` has preserved and gives their claims back.
+  @_noLocks
+  private func unclaim(_ pages: Range<Int>) {
+    unprotect(pages.lowerBound, count: pages.count)
+    for page in pages {
+      let word = unsafe region.pointee.table.word(page)
+      unsafe region.pointee.table.publish(page, word.claimed(.free))
     }
   }
 
@@ -65,56 +168,6 @@ struct FaultResolver: Sendable {
       || region.pointee.slices.isOpen(page: page)
   }
 
-  @_noLocks
-  private func preserveAndUnprotect(_ page: Int, _ word: PageWord) -> Outcome {
-    guard let preserved = unsafe region.pointee.preserve(page, word, .fault) else {
-      unsafe region.pointee.table.publish(page, word)
-      return starve()
-    }
-    unsafe region.pointee.table.publish(page, preserved)
-    unprotect(page, count: 1)
-    unsafe region.pointee.table.publish(page, preserved.claimed(.free))
-    return .resolved
-  }
-
-  /// Preserves and un-protects the pages in `range` that are protected, several per ioctl. The gate
-  /// has been passed. Returns the first page that was not done, for want of a slot, or the end.
-  @_noLocks
-  func preserve(_ range: Range<Int>, _ cause: PreserveCause) -> Int {
-    var page = range.lowerBound
-    while page < range.upperBound {
-      let start = page
-      let end = min(start + FaultResolver.pagesPerClaim, range.upperBound)
-      var isStarved = false
-      while page < end {
-        let word = unsafe region.pointee.table.word(page)
-        guard word.isFree, !needsNoPreserving(page, word),
-          unsafe region.pointee.table.claim(page, seen: word, .resolving)
-        else { break }
-        guard let preserved = unsafe region.pointee.preserve(page, word, cause) else {
-          unsafe region.pointee.table.publish(page, word)
-          isStarved = true
-          break
-        }
-        unsafe region.pointee.table.publish(page, preserved)
-        page += 1
-      }
-      if page > start {
-        unprotect(start, count: page - start)
-        for done in start..<page {
-          let word = unsafe region.pointee.table.word(done)
-          unsafe region.pointee.table.publish(done, word.claimed(.free))
-        }
-      }
-      if isStarved {
-        _ = starve()
-        return page
-      }
-      if page == start { page = skip(page) }
-    }
-    return page
-  }
-
   /// The next page to look at after one that could not be claimed.
   @_noLocks
   private func skip(_ page: Int) -> Int {
@@ -122,12 +175,6 @@ struct FaultResolver: Sendable {
     if word.isFree, needsNoPreserving(page, word) { return page + 1 }
     Kernel.yield()
     return page
-  }
-
-  /// How many pages are claimed at once: enough to make the ioctl cheap, few enough that whoever
-  /// faults on one of them does not wait long.
-  private static var pagesPerClaim: Int {
-    @_noLocks get { 128 }
   }
 
   /// Leaves word for the keeper that a fault waits for a slot.

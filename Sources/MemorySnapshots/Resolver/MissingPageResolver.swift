@@ -1,5 +1,7 @@
-/// Answers the first read of a page of a view that is filled as it is read: copies the page, as of
-/// the snapshot, into the view. Runs where `FaultResolver` runs, under the same rules.
+internal import Glibc
+
+/// Answers the first read of a page of a view that is filled as it is read: copies pages, as of the
+/// snapshot, into the view. Runs where `FaultResolver` runs, under the same rules.
 @safe
 struct MissingPageResolver {
   let region: UnsafeMutablePointer<RegionState>
@@ -7,51 +9,60 @@ struct MissingPageResolver {
   @_noLocks
   init(region: UnsafeMutablePointer<RegionState>) { unsafe self.region = region }
 
-  /// How many pages one fault fills: readers mostly go on to the next.
-  private static var pagesPerFault: Int {
-    @_noLocks get { 32 }
+  /// How many pages one fault fills at the most: readers mostly go on to the next.
+  static var pagesPerFault: Int {
+    @_noLocks get { 64 }
   }
 
-  /// - Parameter scratch: a page of the caller's own.
+  /// - Parameter scratch: `pagesPerFault` pages of the caller's own.
   @_noLocks
   func resolve(_ address: UInt, scratch: UInt) {
     // The gate keeps the list of views as it is. Closed: whoever opens it wakes the reader.
     while unsafe !region.pointee.gate.enter() {
       if unsafe region.pointee.gate.park() { return }
     }
-    fill(address, scratch: scratch)
+    fill(address, scratch: scratch, pageCount: MissingPageResolver.pagesPerFault)
     unsafe region.pointee.gate.leave()
   }
 
+  /// Fills up to `pageCount` pages from the one at `address` on. The gate has been passed.
   @_noLocks
-  private func fill(_ address: UInt, scratch: UInt) {
+  func fill(_ address: UInt, scratch: UInt, pageCount: Int) {
     let byteCount = unsafe UInt(region.pointee.byteCount)
-    for position in 0..<(unsafe region.pointee.views.count) {
+    for position in unsafe 0..<region.pointee.views.count {
       let view = unsafe region.pointee.views.entry(region.pointee.views.openView(position))
       let start = unsafe view.pointee.address
       guard address >= start, address - start < byteCount else { continue }
-      let pageSize = unsafe UInt(region.pointee.pageSize)
-      let page = Int((address - start) / pageSize)
-      let end = unsafe min(page + MissingPageResolver.pagesPerFault, region.pointee.pageCount)
-      let reader = unsafe SnapshotReader(region: region, epoch: view.pointee.epoch)
-      for next in page..<end {
-        unsafe reader.copy(next, offset: 0, count: region.pointee.pageSize, to: scratch)
-        let status = unsafe Kernel.copyIn(
-          region.pointee.descriptor, from: scratch, to: start + UInt(next) * pageSize,
-          region.pointee.pageSize)
-        // EEXIST: filled already, by a fault on a page before it. Its reader must be woken all
-        // the same; the others after it are filled too, or will fault themselves.
-        if status != 0 {
-          _ = unsafe Kernel.wake(
-            region.pointee.descriptor, start + UInt(next) * pageSize, region.pointee.pageSize)
-          break
-        }
-      }
+      let page = unsafe Int((address - start) / UInt(region.pointee.pageSize))
+      let end = unsafe min(page + pageCount, region.pointee.pageCount)
+      unsafe fill(page..<end, of: start, epoch: view.pointee.epoch, scratch: scratch)
       return
     }
     // The view was closed while the message was under way: its reader must not wait for ever.
-    _ = unsafe Kernel.wake(
-      region.pointee.descriptor, address & ~UInt(region.pointee.pageSize - 1),
-      region.pointee.pageSize)
+    unsafe wake(address & ~UInt(region.pointee.pageSize - 1))
+  }
+
+  @_noLocks
+  private func fill(_ pages: Range<Int>, of view: UInt, epoch: UInt64, scratch: UInt) {
+    let pageSize = unsafe region.pointee.pageSize
+    let reader = unsafe SnapshotReader(region: region, epoch: epoch)
+    for page in pages {
+      reader.copy(
+        page, offset: 0, count: pageSize,
+        to: scratch + UInt((page - pages.lowerBound) * pageSize))
+    }
+    let start = view + UInt(pages.lowerBound * pageSize)
+    let status = unsafe Kernel.copyIn(
+      region.pointee.descriptor, from: scratch, to: start, pages.count * pageSize)
+    guard status != 0 else { return }
+    // A page of the run is there already (EEXIST: this one, for another reader that faulted on it;
+    // EAGAIN: a later one, and those before it are filled). The reader of this page goes on either
+    // way: it finds its page, or faults anew.
+    wake(start)
+  }
+
+  @_noLocks
+  private func wake(_ page: UInt) {
+    _ = unsafe Kernel.wake(region.pointee.descriptor, page, region.pointee.pageSize)
   }
 }

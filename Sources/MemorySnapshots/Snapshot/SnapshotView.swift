@@ -35,6 +35,7 @@ public struct SnapshotView: ~Copyable, @unchecked Sendable {
       let file = region.memory.file
       let mapping = try SnapshotView.map(region, file)
       guard let index = snapshot.openView(mapping.address, isCopiedByKernel: file != nil) else {
+        if unsafe region.state.pointee.resolvesInline { InlineFaults.remove(mapping.address) }
         throw SnapshotError(
           .outOfResources, operation: operation,
           message: "the region has \(ViewTable.capacity) views, the most there can be; let some go")
@@ -55,6 +56,9 @@ public struct SnapshotView: ~Copyable, @unchecked Sendable {
       let mapping = try Mapping(anonymous: region.byteCount)
       try Kernel.registerForMissingPages(
         unsafe region.state.pointee.descriptor, mapping.address, mapping.byteCount)
+      if unsafe region.state.pointee.resolvesInline {
+        try unsafe InlineFaults.add(mapping.address, mapping.byteCount, of: region.state)
+      }
       return mapping
     } catch {
       throw .systemCall("mapping a view", error)
@@ -150,6 +154,7 @@ extension MemorySnapshot {
       return unsafe state.pointee.views.entry(index).pointee.heldVersions.load(ordering: .relaxed)
     }
     if unsafe !state.pointee.views.entry(index).pointee.isCopiedByKernel {
+      if unsafe state.pointee.resolvesInline { InlineFaults.remove(address) }
       try? Kernel.unregister(unsafe state.pointee.descriptor, address, byteCount)
     }
     if held > 0 {

@@ -9,6 +9,9 @@ struct RegionCounters: ~Copyable {
   let duplicateMessages = Atomic<Int>(0)
   let parkedFaults = Atomic<Int>(0)
   let pagesCopiedByFaults = Atomic<Int>(0)
+  let pagesCopiedAhead = Atomic<Int>(0)
+  let pagesAheadUsed = Atomic<Int>(0)
+  let pagesAheadWasted = Atomic<Int>(0)
   let pagesCopiedByIntent = Atomic<Int>(0)
   let pagesCopiedByRestores = Atomic<Int>(0)
   let pagesCopiedByViews = Atomic<Int>(0)
@@ -23,6 +26,7 @@ struct RegionCounters: ~Copyable {
   func countCopy(_ cause: PreserveCause) {
     switch cause {
     case .fault: pagesCopiedByFaults.add(1, ordering: .relaxed)
+    case .ahead: pagesCopiedAhead.add(1, ordering: .relaxed)
     case .intent: pagesCopiedByIntent.add(1, ordering: .relaxed)
     case .restore: pagesCopiedByRestores.add(1, ordering: .relaxed)
     }

@@ -7,6 +7,8 @@ public struct RegionStatistics: Sendable, Hashable, Codable {
   public struct PagesCopied: Sendable, Hashable, Codable {
     /// A thread wrote to a protected page.
     public var byFaults: Int
+    /// A thread was seen to write page after page, and the pages before it were copied too.
+    public var ahead: Int
     /// `prepareToWrite(_:)` or `discard(_:)`.
     public var byIntent: Int
     /// Copies made by the kernel in a view, or into one when it was made.
@@ -39,6 +41,17 @@ public struct RegionStatistics: Sendable, Hashable, Codable {
   public var parkedFaults: Int
   /// Pages copied, by cause.
   public var pagesCopied: PagesCopied
+  /// How often copying ahead of sequential writers was right.
+  public struct Ahead: Sendable, Hashable, Codable {
+    /// Pages preserved ahead that the writer reached.
+    public var used: Int
+    /// Pages preserved ahead of a writer that stopped or turned elsewhere before it reached them
+    /// all; some of these may have been written to.
+    public var wasted: Int
+  }
+
+  /// Pages preserved ahead of sequential writers.
+  public var pagesAhead: Ahead
   /// Pre-images that were all zeros and needed no memory.
   public var zeroPages: Int
   /// Bytes of pre-images kept now.
@@ -80,9 +93,13 @@ extension RegionStatistics {
     parkedFaults = counters.parkedFaults.load(ordering: .relaxed)
     pagesCopied = PagesCopied(
       byFaults: counters.pagesCopiedByFaults.load(ordering: .relaxed),
+      ahead: counters.pagesCopiedAhead.load(ordering: .relaxed),
       byIntent: counters.pagesCopiedByIntent.load(ordering: .relaxed),
       byViews: counters.pagesCopiedByViews.load(ordering: .relaxed),
       byRestores: counters.pagesCopiedByRestores.load(ordering: .relaxed))
+    pagesAhead = Ahead(
+      used: counters.pagesAheadUsed.load(ordering: .relaxed),
+      wasted: counters.pagesAheadWasted.load(ordering: .relaxed))
     zeroPages = counters.zeroPages.load(ordering: .relaxed)
     preservedBytes = preservedPages * pageSize
     mostPreservedBytes = counters.mostPreservedPages.load(ordering: .relaxed) * pageSize
@@ -102,7 +119,8 @@ extension RegionStatistics: CustomStringConvertible {
     snapshots: \(snapshotsTaken) taken, \(snapshotsLive) live, \(snapshotsInvalidated) invalidated
     write faults: \(writeFaults), duplicate messages: \(duplicateMessages), put aside: \
     \(parkedFaults)
-    pages copied: \(pagesCopied.byFaults) by faults, \(pagesCopied.byIntent) by intent, \
+    pages copied: \(pagesCopied.byFaults) by faults, \(pagesCopied.ahead) ahead of them \
+    (\(pagesAhead.wasted) in vain), \(pagesCopied.byIntent) by intent, \
     \(pagesCopied.byViews) by views, \(pagesCopied.byRestores) by restores; \(zeroPages) were zero
     preserved: \(ByteText(preservedBytes)) now, \(ByteText(mostPreservedBytes)) at most; pool: \
     \(ByteText(poolBytes))
