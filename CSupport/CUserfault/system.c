@@ -124,9 +124,9 @@ int64_t cuserfault_next_data(int descriptor, uint64_t start) {
   return position < 0 ? -errno : position;
 }
 
-int cuserfault_epoll_wait(int epoll, uint64_t *tags, int capacity) {
+int cuserfault_epoll_wait(int epoll, uint64_t *tags, int capacity, bool blocks) {
   struct epoll_event events[64];
-  int count = epoll_wait(epoll, events, capacity < 64 ? capacity : 64, -1);
+  int count = epoll_wait(epoll, events, capacity < 64 ? capacity : 64, blocks ? -1 : 0);
   if (count < 0) return errno == EINTR ? 0 : -errno;
   for (int i = 0; i < count; i++) tags[i] = events[i].data.u64;
   return count;

@@ -53,9 +53,11 @@ int cuserfault_punch_hole(int descriptor, uint64_t start, uint64_t length);
 /// lseek(2) with SEEK_DATA: the first byte from `start` on that is not in a hole.
 int64_t cuserfault_next_data(int descriptor, uint64_t start);
 
-/// epoll_wait(2) without a time limit: stores the data of up to `capacity` (at most 64) ready
-/// descriptors. Returns their number, 0 if a signal or a debugger interrupted the wait.
-int cuserfault_epoll_wait(int epoll, uint64_t *_Nonnull tags, int capacity) CUSERFAULT_REALTIME;
+/// epoll_wait(2): stores the data of up to `capacity` (at most 64) ready descriptors. With `blocks`
+/// it waits for ever, else not at all. Returns their number, 0 if a signal or a debugger
+/// interrupted the wait.
+int cuserfault_epoll_wait(int epoll, uint64_t *_Nonnull tags, int capacity, bool blocks)
+    CUSERFAULT_REALTIME;
 
 /// Reads an eventfd(2) down to zero.
 void cuserfault_drain_event(int descriptor) CUSERFAULT_REALTIME;

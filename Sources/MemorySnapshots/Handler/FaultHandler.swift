@@ -1,16 +1,17 @@
 internal import Synchronization
 internal import SystemPackage
 
-/// A handler thread and a keeper thread, with the store of pre-images that their regions share.
-/// Lives as long as a region uses it; its threads are joined when it goes.
+/// One or more handler threads and a keeper thread, with the store of pre-images that their regions
+/// share. Lives as long as a region uses it; its threads are joined when it goes.
 ///
-/// Safe to share: the state is freed in `deinit`, after both threads have ended.
+/// Safe to share: the state is freed in `deinit`, after all threads have ended.
 @safe
 final class FaultHandler: @unchecked Sendable {
   let state: UnsafeMutablePointer<HandlerState>
-  private let handlerThread: UInt64
-  private let keeperThread: UInt64
   let fork: ForkMarker
+  private let threadStates: [UnsafeMutablePointer<HandlerThreadState>]
+  private let threads: [UInt64]
+  private let awaiting = Mutex(())
 
   private struct Shared: Sendable {
     weak var handler: FaultHandler?
@@ -22,56 +23,69 @@ final class FaultHandler: @unchecked Sendable {
     try shared.withLock { shared throws(SnapshotError) in
       // After a fork, the parent's handler is only a copy without threads.
       if let handler = shared.handler, !handler.fork.isInChild { return handler }
-      let handler = try FaultHandler()
+      let handler = try FaultHandler(threadCount: 1)
       shared.handler = handler
       return handler
     }
   }
 
-  init() throws(SnapshotError) {
+  init(threadCount: Int) throws(SnapshotError) {
     do throws(Errno) {
       fork = try ForkMarker()
       unsafe state = try HandlerState.allocate()
-      (handlerThread, keeperThread) = unsafe try FaultHandler.startThreads(state)
+      var threadStates: [UnsafeMutablePointer<HandlerThreadState>] = unsafe []
+      var threads: [UInt64] = []
+      do throws(Errno) {
+        for _ in 0..<threadCount {
+          let threadState = unsafe try FaultHandler.allocateThreadState(state)
+          unsafe threadStates.append(threadState)
+          threads.append(
+            try unsafe Kernel.startThread(
+              named: "fault-handler", FaultHandlerThread.body, threadState))
+        }
+        threads.append(try unsafe Kernel.startThread(named: "page-keeper", Keeper.body, state))
+      } catch {
+        unsafe FaultHandler.stop(state, threads, threadStates)
+        throw error
+      }
+      unsafe self.threadStates = threadStates
+      self.threads = threads
     } catch {
       throw .systemCall("starting the fault handler", error)
     }
   }
 
-  /// Starts both threads, or frees the state.
-  private static func startThreads(
+  private static func allocateThreadState(
     _ state: UnsafeMutablePointer<HandlerState>
-  ) throws(Errno) -> (UInt64, UInt64) {
-    var started: [UInt64] = []
-    do throws(Errno) {
-      started.append(
-        try unsafe Kernel.startThread(named: "fault-handler", FaultHandlerThread.body, state))
-      started.append(try unsafe Kernel.startThread(named: "page-keeper", Keeper.body, state))
-    } catch {
-      unsafe stop(state)
-      for thread in started { Kernel.joinThread(thread) }
-      unsafe state.deinitialize(count: 1)
-      unsafe state.deallocate()
-      throw error
-    }
-    return (started[0], started[1])
+  ) throws(Errno) -> UnsafeMutablePointer<HandlerThreadState> {
+    let value = unsafe try HandlerThreadState(state)
+    let threadState = UnsafeMutablePointer<HandlerThreadState>.allocate(capacity: 1)
+    unsafe threadState.initialize(to: value)
+    return unsafe threadState
   }
 
-  private static func stop(_ state: UnsafeMutablePointer<HandlerState>) {
+  /// Ends the threads and frees everything.
+  private static func stop(
+    _ state: UnsafeMutablePointer<HandlerState>, _ threads: [UInt64],
+    _ threadStates: [UnsafeMutablePointer<HandlerThreadState>]
+  ) {
     // Releasing: pairs with the loads in the threads' loops.
     unsafe state.pointee.isStopping.store(true, ordering: .releasing)
-    Kernel.signalEvent(unsafe state.pointee.event.rawValue)
+    unsafe Kernel.signalEvent(state.pointee.event.rawValue)
     unsafe state.pointee.store.pointee.callKeeper()
+    for thread in threads { Kernel.joinThread(thread) }
+    for unsafethreadState in unsafe threadStates {
+      unsafe threadState.deinitialize(count: 1)
+      unsafe threadState.deallocate()
+    }
+    unsafe state.deinitialize(count: 1)
+    unsafe state.deallocate()
   }
 
   deinit {
     // In a forked child the threads do not exist, and the memory they use is not mapped.
     guard !fork.isInChild else { return }
-    unsafe FaultHandler.stop(state)
-    Kernel.joinThread(handlerThread)
-    Kernel.joinThread(keeperThread)
-    unsafe state.deinitialize(count: 1)
-    unsafe state.deallocate()
+    unsafe FaultHandler.stop(state, threads, threadStates)
   }
 
   // MARK: - Regions
@@ -100,14 +114,20 @@ final class FaultHandler: @unchecked Sendable {
     }
   }
 
-  /// Waits until the handler thread is done with everything it had found ready so far.
+  /// Waits until every handler thread is done with what it had found ready so far.
   private func waitForPass() {
-    unsafe state.pointee.passWaiters.add(1, ordering: .sequentiallyConsistent)
-    let before = unsafe state.pointee.passes.load()
-    Kernel.signalEvent(unsafe state.pointee.event.rawValue)
-    while unsafe state.pointee.passes.load() == before {
-      unsafe state.pointee.passes.wait(while: before)
+    awaiting.withLock { _ in
+      unsafe state.pointee.isAwaited.store(true, ordering: .sequentiallyConsistent)
+      let before = unsafe threadStates.map { unsafe $0.pointee.passes.load() }
+      // Raised until all have passed: they do not lower it.
+      unsafe Kernel.signalEvent(state.pointee.event.rawValue)
+      for unsafe(threadState, count) in unsafe zip(threadStates, before) {
+        while unsafe threadState.pointee.passes.load() == count {
+          unsafe threadState.pointee.passes.wait(while: count)
+        }
+      }
+      unsafe Kernel.drainEvent(state.pointee.event.rawValue)
+      unsafe state.pointee.isAwaited.store(false, ordering: .sequentiallyConsistent)
     }
-    unsafe state.pointee.passWaiters.subtract(1, ordering: .sequentiallyConsistent)
   }
 }

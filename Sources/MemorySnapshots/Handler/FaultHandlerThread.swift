@@ -1,7 +1,7 @@
 internal import CUserfault
 internal import Synchronization
 
-/// The thread that answers the faults of many regions: waits for messages, reads them in batches,
+/// A thread that answers the faults of many regions: waits for messages, reads them in batches,
 /// and hands each to the resolver. Nothing here allocates or locks.
 enum FaultHandlerThread {
   private static var batchSize: Int {
@@ -9,41 +9,63 @@ enum FaultHandlerThread {
   }
 
   static let body: @convention(c) (UnsafeMutableRawPointer) -> Void = { argument in
-    let handler = unsafe argument.assumingMemoryBound(to: HandlerState.self)
+    let thread = unsafe argument.assumingMemoryBound(to: HandlerThreadState.self)
     unsafe withUnsafeTemporaryAllocation(of: Kernel.Message.self, capacity: batchSize) { messages in
       unsafe withUnsafeTemporaryAllocation(of: UInt64.self, capacity: batchSize) { tags in
         guard let messages = messages.baseAddress, let tags = tags.baseAddress else { return }
-        unsafe serve(handler, messages, tags)
+        unsafe serve(thread, messages, tags)
       }
     }
   }
 
   @_noLocks
   private static func serve(
-    _ handler: UnsafeMutablePointer<HandlerState>, _ messages: UnsafeMutablePointer<Kernel.Message>,
-    _ tags: UnsafeMutablePointer<UInt64>
+    _ thread: UnsafeMutablePointer<HandlerThreadState>,
+    _ messages: UnsafeMutablePointer<Kernel.Message>, _ tags: UnsafeMutablePointer<UInt64>
   ) {
+    let handler = unsafe thread.pointee.handler
+    var pace = FaultPace()
     // Acquiring: pairs with the store in `FaultHandler.deinit`.
     while unsafe !handler.pointee.isStopping.load(ordering: .acquiring) {
-      let ready = unsafe Kernel.epollWait(handler.pointee.epoll.rawValue, tags, batchSize)
+      let ready = unsafe wait(handler, tags, &pace)
       for index in 0..<max(Int(ready), 0) {
         let tag = UInt(truncatingIfNeeded: unsafe tags[index])
         if let region = unsafe UnsafeMutablePointer<RegionState>(bitPattern: tag) {
-          unsafe answer(region, handler, messages)
-        } else {
-          Kernel.drainEvent(unsafe handler.pointee.event.rawValue)
+          unsafe answer(region, thread, messages)
         }
       }
-      _ = unsafe handler.pointee.passes.add(1)
-      if unsafe handler.pointee.passWaiters.load(ordering: .sequentiallyConsistent) > 0 {
-        unsafe handler.pointee.passes.wakeAll()
+      _ = unsafe thread.pointee.passes.add(1)
+      if unsafe handler.pointee.isAwaited.load(ordering: .sequentiallyConsistent) {
+        unsafe thread.pointee.passes.wakeAll()
+        Kernel.yield()
       }
     }
   }
 
+  /// Waits for messages: for a moment without sleeping while faults are dense, because waking a
+  /// sleeper takes longer than resolving a fault.
+  @_noLocks
+  private static func wait(
+    _ handler: UnsafeMutablePointer<HandlerState>, _ tags: UnsafeMutablePointer<UInt64>,
+    _ pace: inout FaultPace
+  ) -> Int32 {
+    let epoll = unsafe handler.pointee.epoll.rawValue
+    let start = Kernel.nanoseconds()
+    if pace.isDense {
+      repeat {
+        let ready = unsafe Kernel.epollWait(epoll, tags, batchSize, blocks: false)
+        if ready != 0 { return ready }
+        Kernel.yield()
+      } while Kernel.nanoseconds() &- start < FaultPace.longestGap
+    }
+    let ready = unsafe Kernel.epollWait(epoll, tags, batchSize, blocks: true)
+    pace.add(gap: Kernel.nanoseconds() &- start)
+    return ready
+  }
+
   @_noLocks
   private static func answer(
-    _ region: UnsafeMutablePointer<RegionState>, _ handler: UnsafeMutablePointer<HandlerState>,
+    _ region: UnsafeMutablePointer<RegionState>, _ thread: UnsafeMutablePointer<HandlerThreadState>,
     _ messages: UnsafeMutablePointer<Kernel.Message>
   ) {
     let descriptor = unsafe region.pointee.descriptor
@@ -58,7 +80,7 @@ enum FaultHandlerThread {
         unsafe answerWriteFault(region, address, start)
       } else {
         unsafe MissingPageResolver(region: region)
-          .resolve(address, scratch: handler.pointee.scratch.address)
+          .resolve(address, scratch: thread.pointee.scratch.address)
       }
       start = Kernel.nanoseconds()
     }
@@ -80,5 +102,33 @@ enum FaultHandlerThread {
     case .parkedAtGate, .starved:
       unsafe region.pointee.counters.parkedFaults.add(1, ordering: .relaxed)
     }
+  }
+}
+
+/// Whether faults come so fast that the next is worth waiting for without sleeping.
+private struct FaultPace {
+  private var shortGaps = 0
+
+  /// The longest time between two faults that counts as dense, and the longest to wait for the
+  /// next: about what it costs to fall asleep and be woken.
+  static var longestGap: UInt64 {
+    @_noLocks get { 30_000 }
+  }
+
+  private static var threshold: Int {
+    @_noLocks get { 8 }
+  }
+
+  @_noLocks
+  init() {}
+
+  var isDense: Bool {
+    @_noLocks get { shortGaps >= FaultPace.threshold }
+  }
+
+  /// Takes note of how long the thread had to sleep for the next fault.
+  @_noLocks
+  mutating func add(gap: UInt64) {
+    shortGaps = gap < FaultPace.longestGap ? shortGaps + 1 : 0
   }
 }

@@ -5,46 +5,55 @@ internal import SystemPackage
 @safe
 struct HandlerState: ~Copyable {
   let epoll: Descriptor
-  /// Wakes the handler thread without a fault.
+  /// Wakes every handler thread without a fault, as long as it is raised.
   let event: Descriptor
   let store: UnsafeMutablePointer<PreimageStore>
-  /// Pages of the handler thread's own, to build the content of missing pages in.
-  let scratch: Mapping
   let registry = RegionRegistry()
   let isStopping = Atomic<Bool>(false)
-  /// How often the handler thread has gone through all that was ready.
-  let passes = Futex()
-  let passWaiters = Atomic<Int>(0)
+  /// Whether somebody waits for the handler threads to have gone through all that was ready.
+  let isAwaited = Atomic<Bool>(false)
 
   /// Allocates the state: a throwing initialiser cannot undo what it has half made.
   static func allocate() throws(Errno) -> UnsafeMutablePointer<HandlerState> {
     let epoll = Descriptor(owning: try Kernel.createEpoll())
     let event = Descriptor(owning: try Kernel.createEvent())
     try Kernel.epollAdd(epoll.rawValue, event.rawValue, tag: 0)
-    let scratch = try Mapping(
-      anonymous: MissingPageResolver.pagesPerFault * Kernel.pageSize)
     let store = unsafe try PreimageStore.allocate()
     let state = UnsafeMutablePointer<HandlerState>.allocate(capacity: 1)
-    unsafe state.initialize(
-      to: HandlerState(epoll: epoll, event: event, store: store, scratch: scratch))
+    unsafe state.initialize(to: HandlerState(epoll: epoll, event: event, store: store))
     return unsafe state
   }
 
   private init(
     epoll: consuming Descriptor, event: consuming Descriptor,
-    store: UnsafeMutablePointer<PreimageStore>, scratch: consuming Mapping
+    store: UnsafeMutablePointer<PreimageStore>
   ) {
     self.epoll = epoll
     self.event = event
     unsafe self.store = store
-    self.scratch = scratch
   }
 
   deinit {
     unsafe store.deinitialize(count: 1)
     unsafe store.deallocate()
-    passes.deallocate()
   }
+}
+
+/// What one handler thread works with.
+@safe
+struct HandlerThreadState: ~Copyable {
+  let handler: UnsafeMutablePointer<HandlerState>
+  /// Pages of the thread's own, to build the content of missing pages in.
+  let scratch: Mapping
+  /// How often the thread has gone through all that was ready.
+  let passes = Futex()
+
+  init(_ handler: UnsafeMutablePointer<HandlerState>) throws(Errno) {
+    scratch = try Mapping(anonymous: MissingPageResolver.pagesPerFault * Kernel.pageSize)
+    unsafe self.handler = handler
+  }
+
+  deinit { passes.deallocate() }
 }
 
 /// The regions of a handler. Its lock is the keeper's and the creator's; like the control lock,

@@ -123,6 +123,13 @@ extension Kernel {
     return unsafe cuserfault_is_zero(bytes, count)
   }
 
+  static func isEqual(_ one: UInt, _ other: UInt, count: Int) -> Bool {
+    guard let one = unsafe UnsafeRawPointer(bitPattern: one),
+      let other = unsafe UnsafeRawPointer(bitPattern: other)
+    else { return false }
+    return unsafe memcmp(one, other, count) == 0
+  }
+
   @_noLocks
   static func touch(_ address: UInt) {
     guard let page = unsafe UnsafeMutableRawPointer(bitPattern: address) else { return }
@@ -248,9 +255,9 @@ extension Kernel {
   /// epoll_wait(2): the tags of up to `capacity` ready descriptors.
   @_noLocks
   static func epollWait(
-    _ epoll: Int32, _ tags: UnsafeMutablePointer<UInt64>, _ capacity: Int
+    _ epoll: Int32, _ tags: UnsafeMutablePointer<UInt64>, _ capacity: Int, blocks: Bool
   ) -> Int32 {
-    unsafe cuserfault_epoll_wait(epoll, tags, Int32(capacity))
+    unsafe cuserfault_epoll_wait(epoll, tags, Int32(capacity), blocks)
   }
 
   @_noLocks

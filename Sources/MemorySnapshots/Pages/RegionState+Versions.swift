@@ -9,6 +9,16 @@ enum PreserveCause {
   case ahead
   case intent
   case restore
+
+  /// Whether nobody has announced a write to the page.
+  var isGuess: Bool {
+    @_noLocks get {
+      switch self {
+      case .ahead: true
+      case .fault, .intent, .restore: false
+      }
+    }
+  }
 }
 
 extension RegionState {
@@ -35,7 +45,8 @@ extension RegionState {
     let older = word.newestVersion
     let lower = max(word.preserved, slices.untrackedEpoch(ofClosedSliceWithPage: page))
     // Relaxed: the page's word publishes the record.
-    unsafe record.pointee.lower.store(lower, ordering: .relaxed)
+    let guess = cause.isGuess ? VersionRecord.speculativeBit : 0
+    unsafe record.pointee.lowerBits.store(lower | guess, ordering: .relaxed)
     unsafe record.pointee.upper.store(epoch, ordering: .relaxed)
     unsafe record.pointee.location.store(location.bits, ordering: .relaxed)
     unsafe record.pointee.older.store(older, ordering: .relaxed)

@@ -1,13 +1,13 @@
 internal import Synchronization
 
-/// One preserved page content: the pre-image that serves every snapshot in (`lower`, `upper`].
+/// One preserved page content: the pre-image that serves every snapshot in (lower, `upper`].
 ///
 /// Readers walk records without a lock and validate afterwards, so every field that they read is
 /// atomic; relaxed suffices, because the page's word (release, acquire) publishes the record and
 /// the unlink sequence validates the walk.
 struct VersionRecord: ~Copyable {
-  /// Epoch of the page's last preserving before this one.
-  let lower = Atomic<UInt64>(0)
+  /// Epoch of the page's last preserving before this one, and above it the speculative bit.
+  let lowerBits = Atomic<UInt64>(0)
   /// Epoch in which the page was first written to after the snapshots it serves.
   let upper = Atomic<UInt64>(0)
   /// Where the content is: see `VersionLocation`.
@@ -18,9 +18,22 @@ struct VersionRecord: ~Copyable {
   var newer: UInt32 = 0
   /// The page that this is a version of.
   var page: UInt32 = 0
+  /// Set if the page was preserved on a guess: it may not have been written to since.
+  static var speculativeBit: UInt64 {
+    @_noLocks get { 1 << 63 }
+  }
+
   /// Neighbours in the list of the snapshot that owns the version. Under the control lock.
   var next: UInt32 = 0
   var previous: UInt32 = 0
+
+  var lower: UInt64 {
+    @_noLocks get { lowerBits.load(ordering: .relaxed) & ~VersionRecord.speculativeBit }
+  }
+
+  var isSpeculative: Bool {
+    @_noLocks get { lowerBits.load(ordering: .relaxed) & VersionRecord.speculativeBit != 0 }
+  }
 }
 
 /// Where the content of a version is: a slot of the pool, a page of a view, or nowhere, because it

@@ -4,9 +4,9 @@ extension MemoryRegion {
   /// The parts of the region that may have been written to since a snapshot: page-granular,
   /// ascending, neighbours joined.
   ///
-  /// No page that was written to is left out. Pages that were only prepared for writing, or written
-  /// to with the content that they had, count too. Writers that are under way meanwhile may or may
-  /// not be included.
+  /// No page that was written to is left out. Pages prepared with `prepareToWrite(_:)`, or written to
+  /// with the content that they had, count too. Writers that are under way meanwhile may or may not
+  /// be included.
   ///
   /// With `tracksChangesWhenIdle`, the answer is as exact for a snapshot that was released; without,
   /// a snapshot that was the last to be released counts as changed in the 64 MiB slices whose
@@ -19,7 +19,11 @@ extension MemoryRegion {
   public func changedRanges(since snapshot: MemorySnapshot) -> [Range<Int>] {
     precondition(
       snapshot.region === self, "changedRanges(since:) was given a snapshot of another region.")
-    return changedRanges(since: snapshot.reader.epoch) { _ in true }
+    let isLive = (try? snapshot.beginUse("changedRanges(since:)")) != nil
+    defer { if isLive { snapshot.endUse() } }
+    return changedRanges(since: snapshot.reader.epoch) { page in
+      !isLive || !snapshot.reader.wasOnlyGuessed(page, until: nil)
+    }
   }
 
   /// The ranges of pages preserved in `epoch` or later of which `includes` is true.
@@ -73,7 +77,10 @@ extension MemorySnapshot {
     guard earlier < reader.epoch else { return [] }
     let isLive = (try? beginUse("changedRanges(since:)")) != nil
     defer { if isLive { endUse() } }
+    let isBothLive = isLive && (try? snapshot.beginUse("changedRanges(since:)")) != nil
+    defer { if isBothLive { snapshot.endUse() } }
     return region.changedRanges(since: earlier) { page in
+      if isBothLive, snapshot.reader.wasOnlyGuessed(page, until: reader) { return false }
       // Without a version of its own, the snapshot sees the page as last written to.
       guard isLive, let previous = reader.previousEpoch(ofPage: page) else { return true }
       return previous >= earlier

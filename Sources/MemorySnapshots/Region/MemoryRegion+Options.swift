@@ -56,6 +56,9 @@ extension MemoryRegion {
     /// Whether the region gets a fault handler thread and a store of its own, apart from those that
     /// all others share.
     public var hasOwnHandler: Bool
+    /// How many threads resolve the region's faults, if not the faulting threads do. More than one
+    /// implies `hasOwnHandler`; worth it for many writers on many cores.
+    public var handlerThreadCount: Int
 
     /// The defaults, but for what is given.
     public init(
@@ -65,7 +68,8 @@ extension MemoryRegion {
       whenStoreIsFull: StorePolicy = .invalidateOldestSnapshot,
       tracksChangesWhenIdle: Bool = false,
       inheritance: Inheritance = .none,
-      hasOwnHandler: Bool = false
+      hasOwnHandler: Bool = false,
+      handlerThreadCount: Int = 1
     ) {
       self.backing = backing
       self.faultDelivery = faultDelivery
@@ -74,6 +78,7 @@ extension MemoryRegion {
       self.tracksChangesWhenIdle = tracksChangesWhenIdle
       self.inheritance = inheritance
       self.hasOwnHandler = hasOwnHandler
+      self.handlerThreadCount = handlerThreadCount
     }
   }
 }

@@ -97,6 +97,9 @@ public final class MemoryRegion: @unchecked Sendable {
     let offered = UserfaultSupport.offeredFeatures
     var features: UserfaultSupport.Features = [.writeProtect]
     if memory.isShared { features.insert(.writeProtectShared) }
+    guard (1...64).contains(options.handlerThreadCount) else {
+      throw .invalidArgument(operation, "handlerThreadCount is not between 1 and 64")
+    }
     if options.faultDelivery == .inline { features.insert(.signal) }
     if offered.contains(.writeProtectUnpopulated) { features.insert(.writeProtectUnpopulated) }
     let userfault = try Userfaultfd(features: features)
@@ -113,7 +116,10 @@ public final class MemoryRegion: @unchecked Sendable {
         message: "the kernel cannot write-protect this memory; it protects anonymous and shared "
           + "memory only")
     }
-    let handler = options.hasOwnHandler ? try FaultHandler() : try FaultHandler.sharedHandler()
+    let handler =
+      options.hasOwnHandler || options.handlerThreadCount > 1
+      ? try FaultHandler(threadCount: options.handlerThreadCount)
+      : try FaultHandler.sharedHandler()
     let state: UnsafeMutablePointer<RegionState>
     do {
       unsafe state = try RegionState.allocate(
@@ -151,6 +157,25 @@ public final class MemoryRegion: @unchecked Sendable {
     }
     unsafe state.deinitialize(count: 1)
     unsafe state.deallocate()
+  }
+
+  /// Prepares `range` for writing, as `prepareToWrite(_:)` does, and calls `body` with it.
+  ///
+  /// Writes to the buffer do not fault, unless a snapshot is taken meanwhile.
+  ///
+  /// - Parameters:
+  ///   - range: Bytes of the region.
+  ///   - body: A closure that must not let the buffer escape.
+  /// - Returns: What `body` returns.
+  /// - Throws: `SnapshotError` with `.invalidArgument` for a range outside the region, and what
+  ///   `body` throws.
+  /// - Complexity: O(pages in range), about the time of copying those that a snapshot needs.
+  public func withPreparedBytes<Result: ~Copyable>(
+    _ range: Range<Int>, _ body: (UnsafeMutableRawBufferPointer) throws -> Result
+  ) throws -> Result {
+    try prepareToWrite(range)
+    return try unsafe body(
+      UnsafeMutableRawBufferPointer(start: baseAddress + range.lowerBound, count: range.count))
   }
 
   /// Calls `body` with the region's memory.

@@ -84,7 +84,7 @@ extension RegionState {
       while number != 0 {
         let version = unsafe store.pointee.record(number)
         let next = unsafe version.pointee.next
-        let lower = unsafe version.pointee.lower.load(ordering: .relaxed)
+        let lower = unsafe version.pointee.lower
         if unsafe lower >= older.pointee.epoch {
           unsafe record.pointee.versions.remove(number, in: store)
           free(version: number)

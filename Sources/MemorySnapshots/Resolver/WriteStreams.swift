@@ -8,10 +8,10 @@ internal import Synchronization
 /// Relaxed, and unguarded against races on purpose: two threads that overwrite each other's word
 /// lose a stream, which costs a fault.
 struct WriteStreams: ~Copyable {
-  private let first = Atomic<UInt64>(0)
-  private let second = Atomic<UInt64>(0)
-  private let third = Atomic<UInt64>(0)
-  private let fourth = Atomic<UInt64>(0)
+  private let first = Atomic<UInt64>(.max)
+  private let second = Atomic<UInt64>(.max)
+  private let third = Atomic<UInt64>(.max)
+  private let fourth = Atomic<UInt64>(.max)
   /// The stream that is given up next.
   private let oldest = Atomic<Int>(0)
 
@@ -44,8 +44,10 @@ struct WriteStreams: ~Copyable {
     }
     let stream = oldest.wrappingAdd(1, ordering: .relaxed).oldValue & (WriteStreams.streamCount - 1)
     // A stream that ends leaves its last window unused, as far as one can tell.
-    counters.pagesAheadWasted.add(
-      Int(truncatingIfNeeded: load(stream) & 255), ordering: .relaxed)
+    let given = load(stream)
+    if given != .max {
+      counters.pagesAheadWasted.add(Int(truncatingIfNeeded: given & 255), ordering: .relaxed)
+    }
     store(stream, next: page + 1, window: 0)
     return page + 1..<page + 1
   }

@@ -31,11 +31,13 @@ struct SnapshotReader: @unchecked Sendable {
   private struct Version {
     let location: VersionLocation
     let lower: UInt64
+    let isSpeculative: Bool
 
     @_noLocks
-    init(location: VersionLocation, lower: UInt64) {
+    init(location: VersionLocation, lower: UInt64, isSpeculative: Bool) {
       self.location = location
       self.lower = lower
+      self.isSpeculative = isSpeculative
     }
   }
 
@@ -64,6 +66,24 @@ struct SnapshotReader: @unchecked Sendable {
   /// The epoch of the page's last preserving before the snapshot; `nil` if the page has not been
   /// written to since the snapshot.
   func previousEpoch(ofPage page: Int) -> UInt64? { version(of: page)?.lower }
+
+  /// True if the page was preserved for this snapshot on a guess, and reads the same in a later
+  /// snapshot (`nil`: in the live region): nobody has written to it.
+  func wasOnlyGuessed(_ page: Int, until later: SnapshotReader?) -> Bool {
+    guard version(of: page)?.isSpeculative == true else { return false }
+    let count = unsafe region.pointee.pageSize
+    let live = unsafe region.pointee.address(ofPage: page)
+    let now = later?.locate(page) ?? .live
+    switch (locate(page), now) {
+    case (.preimage(let old), .preimage(let new)): return Kernel.isEqual(old, new, count: count)
+    case (.preimage(let old), .live): return Kernel.isEqual(old, live, count: count)
+    case (.preimage(let old), .zero): return Kernel.isZero(old, count: count)
+    case (.zero, .preimage(let new)): return Kernel.isZero(new, count: count)
+    case (.zero, .live): return Kernel.isZero(live, count: count)
+    case (.zero, .zero): return true
+    case (.live, _): return true
+    }
+  }
 
   /// Copies `count` bytes of the page, from `offset` on, as of the snapshot.
   @_noLocks
@@ -118,7 +138,7 @@ struct SnapshotReader: @unchecked Sendable {
       if unsafe record.pointee.upper.load(ordering: .relaxed) < epoch { break }
       found = Version(
         location: VersionLocation(bits: unsafe record.pointee.location.load(ordering: .relaxed)),
-        lower: unsafe record.pointee.lower.load(ordering: .relaxed))
+        lower: unsafe record.pointee.lower, isSpeculative: unsafe record.pointee.isSpeculative)
       number = unsafe record.pointee.older.load(ordering: .relaxed)
       steps += 1
       if steps % SnapshotReader.stepsPerCheck == 0, !isCurrent(sequence) { return .overtaken }
