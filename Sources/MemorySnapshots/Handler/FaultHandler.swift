@@ -74,9 +74,9 @@ final class FaultHandler: @unchecked Sendable {
     unsafe Kernel.signalEvent(state.pointee.event.rawValue)
     unsafe state.pointee.store.pointee.callKeeper()
     for thread in threads { Kernel.joinThread(thread) }
-    for unsafethreadState in unsafe threadStates {
-      unsafe threadState.deinitialize(count: 1)
-      unsafe threadState.deallocate()
+    for index in unsafe threadStates.indices {
+      unsafe threadStates[index].deinitialize(count: 1)
+      unsafe threadStates[index].deallocate()
     }
     unsafe state.deinitialize(count: 1)
     unsafe state.deallocate()
@@ -121,9 +121,9 @@ final class FaultHandler: @unchecked Sendable {
       let before = unsafe threadStates.map { unsafe $0.pointee.passes.load() }
       // Raised until all have passed: they do not lower it.
       unsafe Kernel.signalEvent(state.pointee.event.rawValue)
-      for unsafe(threadState, count) in unsafe zip(threadStates, before) {
-        while unsafe threadState.pointee.passes.load() == count {
-          unsafe threadState.pointee.passes.wait(while: count)
+      for index in unsafe threadStates.indices {
+        while unsafe threadStates[index].pointee.passes.load() == before[index] {
+          unsafe threadStates[index].pointee.passes.wait(while: before[index])
         }
       }
       unsafe Kernel.drainEvent(state.pointee.event.rawValue)

@@ -129,6 +129,30 @@ struct FaultResolver: @unchecked Sendable {
     return page
   }
 
+  /// Un-protects pages without preserving them, in runs: those that were preserved in `epoch` or
+  /// later, which no older snapshot needs. The gate has been passed, and the caller sees to it that
+  /// no newer one does.
+  @_noLocks
+  func unprotect(_ range: Range<Int>, preservedSince epoch: UInt64) {
+    let now = unsafe region.pointee.epoch.load(ordering: .relaxed)
+    var page = range.lowerBound
+    while page < range.upperBound {
+      let start = page
+      while page < range.upperBound {
+        let word = unsafe region.pointee.table.word(page)
+        guard word.isFree, word.preserved >= epoch, !needsNoPreserving(page, word),
+          unsafe region.pointee.table.claim(page, seen: word, .resolving)
+        else { break }
+        unsafe region.pointee.table.raiseGroup(of: page, to: now)
+        unsafe region.pointee.table.publish(
+          page,
+          PageWord(preserved: now, newestVersion: word.newestVersion, claim: .resolving))
+        page += 1
+      }
+      if page > start { unclaim(start..<page) } else { page += 1 }
+    }
+  }
+
   // MARK: - Steps
 
   /// Claims pages and preserves their content, from the first on, up to one that is not protected

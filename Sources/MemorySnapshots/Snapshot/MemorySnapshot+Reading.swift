@@ -51,10 +51,11 @@ extension MemorySnapshot {
 
   /// Copies bytes as of the snapshot into memory that does not fault. Pins the pre-images meanwhile.
   func read(
-    _ range: Range<Int>, to buffer: UnsafeMutableRawBufferPointer, _ operation: String
+    _ range: Range<Int>, to buffer: UnsafeMutableRawBufferPointer, _ operation: String,
+    asConsumer: Bool = false
   ) throws(SnapshotError) {
     guard let base = buffer.baseAddress else { return }
-    try beginUse(operation)
+    try beginUse(operation, asConsumer: asConsumer)
     defer { endUse() }
     let pageSize = unsafe region.state.pointee.pageSize
     var destination = UInt(bitPattern: base)

@@ -1,3 +1,4 @@
+internal import Synchronization
 public import SystemPackage
 
 extension MemorySnapshot {
@@ -21,7 +22,92 @@ extension MemorySnapshot {
   public func write(
     to descriptor: FileDescriptor, progress: ((_ bytesWritten: Int) -> Void)? = nil
   ) throws(SnapshotError) {
-    let operation = "write(to:)"
+    try save(to: descriptor, "write(to:)", progress, isConsuming: false)
+  }
+
+  /// Writes the whole snapshot to a descriptor, as `write(to:progress:)` does, and lets go of each
+  /// part once it is written: pages that no other snapshot needs are un-protected, so that memory
+  /// is needed only for what writers overtake, and no write behind the save faults.
+  ///
+  /// The snapshot is released at the end, or on an error. Nobody else may read it meanwhile. The
+  /// region's pages count as changed afterwards: `changedRanges(since:)` reports them, and the next
+  /// snapshot protects them anew.
+  ///
+  /// - Parameters:
+  ///   - descriptor: Open for writing; stays open.
+  ///   - progress: Called from time to time with the number of bytes that are written.
+  /// - Throws: As `write(to:progress:)`, and `SnapshotError` with `.invalidArgument` if the snapshot
+  ///   is being read or has an open view.
+  /// - Complexity: As `write(to:progress:)`, and one ioctl for each block of 64 KiB.
+  public func consume(
+    to descriptor: FileDescriptor, progress: ((_ bytesWritten: Int) -> Void)? = nil
+  ) throws(SnapshotError) {
+    try beginConsuming("consume(to:)")
+    defer { release() }
+    try save(to: descriptor, "consume(to:)", progress, isConsuming: true)
+  }
+
+  /// Hands out the snapshot part by part, each once and in order, and lets go of each as
+  /// `consume(to:progress:)` does.
+  ///
+  /// - Parameter body: Called with the bytes of each part, which it must not let escape, and where
+  ///   they stand in the region.
+  /// - Throws: `SnapshotError` as `consume(to:progress:)`, and what `body` throws. The snapshot is
+  ///   released then, too.
+  /// - Complexity: O(bytes), and one ioctl for each block of 64 KiB.
+  public func consume(
+    _ body: (_ bytes: UnsafeRawBufferPointer, _ range: Range<Int>) throws -> Void
+  ) throws {
+    let operation = "consume(_:)"
+    try region.checkProcess(operation)
+    try beginConsuming(operation)
+    defer { release() }
+    try unsafe withUnsafeTemporaryAllocation(
+      byteCount: MemorySnapshot.bytesPerPass, alignment: 16
+    ) { block in
+      var offset = 0
+      while offset < byteCount {
+        let range = offset..<min(offset + block.count, byteCount)
+        let part = unsafe UnsafeMutableRawBufferPointer(rebasing: block[..<range.count])
+        try unsafe read(range, to: part, operation, asConsumer: true)
+        try unsafe body(UnsafeRawBufferPointer(part), range)
+        letGo(of: range)
+        offset = range.upperBound
+      }
+    }
+  }
+
+  private func beginConsuming(_ operation: String) throws(SnapshotError) {
+    try region.checkProcess(operation)
+    if unsafe record.pointee.usage.beginConsuming() { return }
+    try beginUse(operation)
+    endUse()
+    throw .invalidArgument(
+      operation, "the snapshot is being read or has an open view; finish with that first")
+  }
+
+  /// Un-protects pages that this snapshot does not need any more, nor any other.
+  private func letGo(of range: Range<Int>) {
+    let state = unsafe region.state
+    let pageSize = unsafe state.pointee.pageSize
+    let older = unsafe state.pointee.control.withLock { _ in
+      unsafe record.pointee.older?.pointee.epoch ?? 0
+    }
+    let saved = Kernel.blockSignals()
+    unsafe state.pointee.gate.enterWaiting()
+    // A newer snapshot needs the pages as they are.
+    if unsafe state.pointee.newestLiveEpoch.load(ordering: .relaxed) == reader.epoch {
+      unsafe FaultResolver(region: state).unprotect(
+        range.lowerBound / pageSize..<range.upperBound / pageSize, preservedSince: older)
+    }
+    unsafe state.pointee.gate.leave()
+    Kernel.restoreSignals(saved)
+  }
+
+  private func save(
+    to descriptor: FileDescriptor, _ operation: String, _ progress: ((Int) -> Void)?,
+    isConsuming: Bool
+  ) throws(SnapshotError) {
     try region.checkProcess(operation)
     var sink = SnapshotSink(descriptor.rawValue)
     var failure: SnapshotError?
@@ -29,7 +115,7 @@ extension MemorySnapshot {
       byteCount: MemorySnapshot.bytesPerPass, alignment: 16
     ) { block in
       do {
-        unsafe try write(&sink, block, operation, progress)
+        try unsafe save(&sink, block, operation, progress, isConsuming: isConsuming)
         try sink.finish()
       } catch let error as SnapshotError {
         failure = SnapshotError(
@@ -38,8 +124,7 @@ extension MemorySnapshot {
       } catch let error as Errno {
         failure = SnapshotError(
           .writeFailed, errno: error, operation: operation,
-          message: "the descriptor took no more; what it holds is the start of the snapshot, and "
-            + "the snapshot can be written again",
+          message: "the descriptor took no more; what it holds is the start of the snapshot",
           bytesWritten: sink.abandon())
       } catch {
         preconditionFailure("Only the library's and the system's errors can arise here.")
@@ -48,22 +133,23 @@ extension MemorySnapshot {
     if let failure { throw failure }
   }
 
-  private func write(
+  private func save(
     _ sink: inout SnapshotSink, _ block: UnsafeMutableRawBufferPointer, _ operation: String,
-    _ progress: ((Int) -> Void)?
+    _ progress: ((Int) -> Void)?, isConsuming: Bool
   ) throws {
     var holes = HoleFinder(snapshot: self)
     var offset = 0
     while offset < byteCount {
-      let end = min(offset + block.count, byteCount)
-      if holes.isHole(offset..<end) {
-        try sink.appendZeros(end - offset)
+      let range = offset..<min(offset + block.count, byteCount)
+      if holes.isHole(range) {
+        try sink.appendZeros(range.count)
       } else {
-        let part = unsafe UnsafeMutableRawBufferPointer(rebasing: block[..<(end - offset)])
-        unsafe try read(offset..<end, to: part, operation)
+        let part = unsafe UnsafeMutableRawBufferPointer(rebasing: block[..<range.count])
+        try unsafe read(range, to: part, operation, asConsumer: isConsuming)
         try unsafe sink.append(UnsafeRawBufferPointer(part))
       }
-      offset = end
+      if isConsuming { letGo(of: range) }
+      offset = range.upperBound
       if offset % (16 << 20) == 0 || offset == byteCount { progress?(sink.written) }
     }
   }

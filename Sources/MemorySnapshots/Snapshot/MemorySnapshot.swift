@@ -58,9 +58,9 @@ public final class MemorySnapshot: @unchecked Sendable {
   }
 
   /// Keeps the snapshot's pre-images in place until `endUse()`.
-  func beginUse(_ operation: String) throws(SnapshotError) {
+  func beginUse(_ operation: String, asConsumer: Bool = false) throws(SnapshotError) {
     do throws(SnapshotUsage.Refusal) {
-      try unsafe record.pointee.usage.begin()
+      try unsafe record.pointee.usage.begin(asConsumer: asConsumer)
     } catch {
       switch error {
       case .released: throw .released(operation)

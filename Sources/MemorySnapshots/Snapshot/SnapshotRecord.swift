@@ -30,7 +30,8 @@ struct SnapshotUsage: ~Copyable {
 
   private static var released: UInt32 { 1 << 31 }
   private static var invalidated: UInt32 { 1 << 30 }
-  private static var countMask: UInt32 { invalidated - 1 }
+  private static var consumed: UInt32 { 1 << 29 }
+  private static var countMask: UInt32 { consumed - 1 }
 
   enum Refusal: Error {
     case released
@@ -39,16 +40,24 @@ struct SnapshotUsage: ~Copyable {
 
   /// Acquiring and releasing throughout: what one user did to the snapshot's versions happens
   /// before whatever the one who drops them does.
-  func begin() throws(Refusal) {
+  func begin(asConsumer: Bool = false) throws(Refusal) {
     var seen = word.load(ordering: .acquiring)
     while true {
       if seen & SnapshotUsage.released != 0 { throw .released }
+      if seen & SnapshotUsage.consumed != 0, !asConsumer { throw .released }
       if seen & SnapshotUsage.invalidated != 0 { throw .invalidated }
       let (exchanged, original) = word.compareExchange(
         expected: seen, desired: seen + 1, ordering: .acquiringAndReleasing)
       if exchanged { return }
       seen = original
     }
+  }
+
+  /// Leaves the snapshot to one consumer, if nobody uses it: no other use can begin.
+  func beginConsuming() -> Bool {
+    word.compareExchange(
+      expected: 0, desired: SnapshotUsage.consumed, ordering: .acquiringAndReleasing
+    ).exchanged
   }
 
   /// True if the snapshot was released meanwhile and this was its last use: drop its versions.
@@ -60,13 +69,15 @@ struct SnapshotUsage: ~Copyable {
 
   /// True if nobody uses the snapshot: drop its versions.
   func release() -> Bool {
-    word.bitwiseOr(SnapshotUsage.released, ordering: .acquiringAndReleasing).oldValue == 0
+    let before = word.bitwiseOr(SnapshotUsage.released, ordering: .acquiringAndReleasing).oldValue
+    return before & ~SnapshotUsage.consumed == 0
   }
 
   /// True if nobody uses or has released the snapshot: drop its versions.
   func invalidate() -> Bool {
-    word.compareExchange(
-      expected: 0, desired: SnapshotUsage.invalidated, ordering: .acquiringAndReleasing
+    let seen = word.load(ordering: .acquiring) & SnapshotUsage.consumed
+    return word.compareExchange(
+      expected: seen, desired: seen | SnapshotUsage.invalidated, ordering: .acquiringAndReleasing
     ).exchanged
   }
 
