@@ -81,6 +81,7 @@ struct Keeper {
         unsafe region.pointee.wantsDisarming.store(true, ordering: .releasing)
         next = 0
       }
+      if unsafe !region.pointee.preserveHotPages(FaultResolver(region: region)) { next = 0 }
     }
     return next
   }

@@ -12,24 +12,45 @@ struct PageWord: Equatable {
     case locked = 2
   }
 
-  /// The claim in bits 0 and 1, the newest version in bits 2 to 29, the epoch above.
+  /// The claim in bits 0 and 1, the newest version in bits 2 to 29, whether the page recurs in bit
+  /// 30, the epoch above.
   let bits: UInt64
 
   static var maximumVersion: Int { 1 << 28 - 1 }
-  static var maximumEpoch: UInt64 { 1 << 34 - 1 }
+  static var maximumEpoch: UInt64 { 1 << 33 - 1 }
 
   @_noLocks
   init(bits: UInt64) { self.bits = bits }
 
   @_noLocks
-  init(preserved: UInt64, newestVersion: UInt32, claim: Claim) {
-    bits = preserved << 30 | UInt64(newestVersion) << 2 | claim.rawValue
+  init(preserved: UInt64, recurs: Bool, newestVersion: UInt32, claim: Claim) {
+    bits =
+      preserved << 31 | (recurs ? 1 << 30 : 0) | UInt64(newestVersion) << 2 | claim.rawValue
   }
 
   /// The newest epoch for which the page needs no more preserving. The page is write-protected
   /// exactly when this is less than the region's epoch (within an armed slice).
   var preserved: UInt64 {
-    @_noLocks get { bits >> 30 }
+    @_noLocks get { bits >> 31 }
+  }
+
+  /// Whether the page had been preserved in the epoch before that, too: it is written to often.
+  var recurs: Bool {
+    @_noLocks get { bits & 1 << 30 != 0 }
+  }
+
+  /// The word of the page once it has been preserved in `epoch`.
+  @_noLocks
+  func preserved(in epoch: UInt64, newestVersion: UInt32) -> PageWord {
+    PageWord(
+      preserved: epoch, recurs: preserved > 0 && preserved + 1 == epoch,
+      newestVersion: newestVersion, claim: .resolving)
+  }
+
+  /// The word of the page with another newest version.
+  @_noLocks
+  func with(newestVersion: UInt32) -> PageWord {
+    PageWord(bits: bits & ~(UInt64(PageWord.maximumVersion) << 2) | UInt64(newestVersion) << 2)
   }
 
   /// The record of the newest version, 0 for none.

@@ -7,6 +7,7 @@ internal import Synchronization
 enum PreserveCause {
   case fault
   case ahead
+  case hot
   case intent
   case restore
 
@@ -14,7 +15,7 @@ enum PreserveCause {
   var isGuess: Bool {
     @_noLocks get {
       switch self {
-      case .ahead: true
+      case .ahead, .hot: true
       case .fault, .intent, .restore: false
       }
     }
@@ -33,8 +34,7 @@ extension RegionState {
     let epoch = epoch.load(ordering: .relaxed)
     guard newestLiveEpoch.load(ordering: .relaxed) > word.preserved else {
       table.raiseGroup(of: page, to: epoch)
-      return PageWord(
-        preserved: epoch, newestVersion: word.newestVersion, claim: .resolving)
+      return word.preserved(in: epoch, newestVersion: word.newestVersion)
     }
     guard let number = unsafe store.pointee.allocateRecord() else { return nil }
     guard let location = copyPreimage(of: page, preserved: word.preserved, cause) else {
@@ -55,7 +55,7 @@ extension RegionState {
     if older != 0 { unsafe store.pointee.record(older).pointee.newer = number }
     append(number)
     table.raiseGroup(of: page, to: epoch)
-    return PageWord(preserved: epoch, newestVersion: number, claim: .resolving)
+    return word.preserved(in: epoch, newestVersion: number)
   }
 
   /// Copies the page to where a snapshot can read it. A view that needs the page makes the copy
@@ -156,9 +156,7 @@ extension RegionState {
     let newer = unsafe record.pointee.newer
     beginUnlinking()
     if newer == 0 {
-      table.publish(
-        page,
-        PageWord(preserved: word.preserved, newestVersion: older, claim: .locked))
+      table.publish(page, word.claimed(.locked).with(newestVersion: older))
     } else {
       unsafe store.pointee.record(newer).pointee.older.store(older, ordering: .relaxed)
     }

@@ -53,6 +53,12 @@ extension MemoryRegion {
     public var tracksChangesWhenIdle: Bool
     /// What a forked child gets.
     public var inheritance: Inheritance
+    /// Whether pages before a writer that goes through the region page after page are preserved
+    /// before it reaches them.
+    public var preservesAhead: Bool
+    /// Whether pages that are written to in every interval are preserved in the background right
+    /// after a snapshot, before their writers come back.
+    public var preservesHotPages: Bool
     /// Whether the region gets a fault handler thread and a store of its own, apart from those that
     /// all others share.
     public var hasOwnHandler: Bool
@@ -68,6 +74,8 @@ extension MemoryRegion {
       whenStoreIsFull: StorePolicy = .invalidateOldestSnapshot,
       tracksChangesWhenIdle: Bool = false,
       inheritance: Inheritance = .none,
+      preservesAhead: Bool = true,
+      preservesHotPages: Bool = true,
       hasOwnHandler: Bool = false,
       handlerThreadCount: Int = 1
     ) {
@@ -77,6 +85,8 @@ extension MemoryRegion {
       self.whenStoreIsFull = whenStoreIsFull
       self.tracksChangesWhenIdle = tracksChangesWhenIdle
       self.inheritance = inheritance
+      self.preservesAhead = preservesAhead
+      self.preservesHotPages = preservesHotPages
       self.hasOwnHandler = hasOwnHandler
       self.handlerThreadCount = handlerThreadCount
     }

@@ -20,7 +20,7 @@ extension RegionState {
   /// so; the resolver lifts it as the pages are written to.
   ///
   /// - Complexity: O(pages written to since the newest snapshot + open slices).
-  func protectDirtyPages() throws(Errno) {
+  func protectDirtyPages(sparesHotPages: Bool) throws(Errno) {
     var slice = 0
     while slice < slices.count {
       if !slices.allClosed, slices.isOpen(slice: slice) {
@@ -30,7 +30,12 @@ extension RegionState {
         let start = slice * slices.pagesPerSlice
         slice = slices.allClosed ? slices.count : slice
         while slice < slices.count, !slices.isOpen(slice: slice) { slice += 1 }
-        try protectDirtyPages(in: start..<min(slice * slices.pagesPerSlice, pageCount))
+        let pages = start..<min(slice * slices.pagesPerSlice, pageCount)
+        if sparesHotPages {
+          try protectColdPages(in: pages)
+        } else {
+          try protectDirtyPages(in: pages)
+        }
       }
     }
   }
@@ -60,6 +65,44 @@ extension RegionState {
       rest = run.upperBound..<range.upperBound
     }
     try protect(merged)
+  }
+
+  /// The same without the pages that recur, which `copySparedPages` deals with.
+  private func protectColdPages(in range: Range<Int>) throws(Errno) {
+    let now = epoch.load(ordering: .relaxed)
+    var rest = range
+    while let run = table.nextRun(
+      preservedSince: now, in: rest, limit: slices.pagesPerSlice)
+    {
+      var start = run.lowerBound
+      for page in run where table.word(page).recurs {
+        try protect(start..<page)
+        start = page + 1
+      }
+      try protect(start..<run.upperBound)
+      rest = run.upperBound..<range.upperBound
+    }
+  }
+
+  /// Copies the pages that `protectColdPages` has spared, in the new epoch, with the gate still
+  /// closed. Where there is no slot for one, it is protected after all.
+  func copySparedPages() {
+    let now = epoch.load(ordering: .relaxed)
+    var rest = 0..<pageCount
+    while let run = table.nextRun(
+      preservedSince: now - 1, in: rest, limit: slices.pagesPerSlice)
+    {
+      for page in run {
+        let word = table.word(page)
+        guard word.preserved == now - 1, word.recurs, !slices.isOpen(page: page) else { continue }
+        if let copied = preserve(page, word, .hot) {
+          table.publish(page, copied.claimed(.free))
+        } else {
+          try? protect(page..<page + 1)
+        }
+      }
+      rest = run.upperBound..<pageCount
+    }
   }
 
   private func protect(_ run: Range<Int>) throws(Errno) {

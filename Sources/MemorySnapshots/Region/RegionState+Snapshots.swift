@@ -7,7 +7,8 @@ extension RegionState {
   /// Takes a snapshot: closes the gate, protects what was written to since the last one, raises
   /// the epoch, opens the gate.
   func take(
-    _ record: UnsafeMutablePointer<SnapshotRecord>, into snapshots: inout LiveSnapshots
+    _ record: UnsafeMutablePointer<SnapshotRecord>, into snapshots: inout LiveSnapshots,
+    copiesHotPages: Bool
   ) throws(Errno) {
     let start = Kernel.nanoseconds()
     gate.close()
@@ -15,7 +16,7 @@ extension RegionState {
       openGate()
       counters.countProtecting(nanoseconds: Kernel.nanoseconds() - start)
     }
-    try protectDirtyPages()
+    try protectDirtyPages(sparesHotPages: copiesHotPages)
     closeSlices()
     // The versions made so far belong to the snapshot that was the newest.
     if let newest = unsafe snapshots.newest {
@@ -27,6 +28,11 @@ extension RegionState {
     epoch.store(next, ordering: .relaxed)
     newestLiveEpoch.store(next, ordering: .relaxed)
     unsafe snapshots.append(record)
+    if copiesHotPages {
+      copySparedPages()
+    } else if hotPages.begin(epoch: next) {
+      unsafe store.pointee.callKeeper()
+    }
     counters.snapshotsTaken.add(1, ordering: .relaxed)
   }
 

@@ -23,7 +23,9 @@ struct RegionState: ~Copyable {
   let slices: SliceTable
   let views: ViewTable
   let gate = Gate()
+  let preservesAhead: Bool
   let streams = WriteStreams()
+  let hotPages: HotPages
   let counters = RegionCounters()
   let control = ControlLock()
 
@@ -86,6 +88,9 @@ struct RegionState: ~Copyable {
     pageLimit = options.storeLimit.map { $0 / Kernel.pageSize } ?? .max
     unsafe self.store = store
     slices = SliceTable(pageCount: table.pageCount, pageSize: Kernel.pageSize)
+    preservesAhead = options.preservesAhead
+    hotPages = HotPages(
+      isEnabled: options.preservesHotPages, budget: min(table.pageCount / 4, pageLimit / 2))
     self.table = table
     self.views = views
   }

@@ -47,7 +47,7 @@ struct FaultResolver: @unchecked Sendable {
   }
 
   /// As many when they are preserved behind the back of a writer who is about to reach them.
-  private static var pagesPerClaimAhead: Int {
+  private static var pagesPerClaimOnGuess: Int {
     @_noLocks get { 16 }
   }
 
@@ -85,11 +85,11 @@ struct FaultResolver: @unchecked Sendable {
         let claimed = claim(page..<page + 1, .fault)
         if claimed.isStarved { return starve() }
         guard claimed.end > page else { continue }
-        let ahead = unsafe region.pointee.streams.pagesAhead(
-          of: page, pageCount: region.pointee.pageCount, region.pointee.counters)
+        unsafe region.pointee.hotPages.countFault(on: word, region.pointee.epoch)
+        let ahead = pagesAhead(of: page)
         if wakesFirst {
           unclaim(page..<page + 1)
-          preserveAhead(ahead)
+          _ = preserveOnGuess(ahead, .ahead)
         } else {
           unclaim(page..<claim(ahead, .ahead).end)
         }
@@ -98,17 +98,27 @@ struct FaultResolver: @unchecked Sendable {
     }
   }
 
-  /// Preserves pages that a writer is expected to reach. Does without where slots are short.
   @_noLocks
-  private func preserveAhead(_ pages: Range<Int>) {
+  private func pagesAhead(of page: Int) -> Range<Int> {
+    guard unsafe region.pointee.preservesAhead else { return page + 1..<page + 1 }
+    return unsafe region.pointee.streams.pagesAhead(
+      of: page, pageCount: region.pointee.pageCount, region.pointee.counters)
+  }
+
+  /// Preserves and un-protects pages that a writer is expected to reach, up to one that is not
+  /// protected. Does without where slots are short. The gate has been passed. Returns how many
+  /// pages were done.
+  @_noLocks
+  func preserveOnGuess(_ pages: Range<Int>, _ cause: PreserveCause) -> Int {
     var page = pages.lowerBound
     while page < pages.upperBound {
-      let end = min(page + FaultResolver.pagesPerClaimAhead, pages.upperBound)
-      let claimed = claim(page..<end, .ahead)
-      guard claimed.end > page else { return }
+      let end = min(page + FaultResolver.pagesPerClaimOnGuess, pages.upperBound)
+      let claimed = claim(page..<end, cause)
+      guard claimed.end > page else { break }
       unclaim(page..<claimed.end)
       page = claimed.end
     }
+    return page - pages.lowerBound
   }
 
   /// Preserves and un-protects the pages in `range` that are protected, several per ioctl. The gate
@@ -145,8 +155,7 @@ struct FaultResolver: @unchecked Sendable {
         else { break }
         unsafe region.pointee.table.raiseGroup(of: page, to: now)
         unsafe region.pointee.table.publish(
-          page,
-          PageWord(preserved: now, newestVersion: word.newestVersion, claim: .resolving))
+          page, word.preserved(in: now, newestVersion: word.newestVersion))
         page += 1
       }
       if page > start { unclaim(start..<page) } else { page += 1 }

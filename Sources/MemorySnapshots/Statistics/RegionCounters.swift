@@ -9,6 +9,7 @@ struct RegionCounters: ~Copyable {
   let duplicateMessages = Atomic<Int>(0)
   let parkedFaults = Atomic<Int>(0)
   let pagesCopiedByFaults = Atomic<Int>(0)
+  let pagesCopiedWhileHot = Atomic<Int>(0)
   let pagesCopiedAhead = Atomic<Int>(0)
   let pagesAheadUsed = Atomic<Int>(0)
   let pagesAheadWasted = Atomic<Int>(0)
@@ -26,6 +27,7 @@ struct RegionCounters: ~Copyable {
   func countCopy(_ cause: PreserveCause) {
     switch cause {
     case .fault: pagesCopiedByFaults.add(1, ordering: .relaxed)
+    case .hot: pagesCopiedWhileHot.add(1, ordering: .relaxed)
     case .ahead: pagesCopiedAhead.add(1, ordering: .relaxed)
     case .intent: pagesCopiedByIntent.add(1, ordering: .relaxed)
     case .restore: pagesCopiedByRestores.add(1, ordering: .relaxed)

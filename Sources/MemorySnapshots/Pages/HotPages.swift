@@ -1,0 +1,121 @@
+internal import Synchronization
+
+/// Which pages to preserve right after a snapshot, because they are written to in interval after
+/// interval, and how often that was right.
+///
+/// A page that is preserved on a guess does not fault, so nobody knows whether it was written to. In
+/// every fourth interval nothing is guessed: the pages that recur and fault then are the hits. They
+/// stay known as recurring; the others are forgotten.
+struct HotPages: ~Copyable {
+  let isEnabled: Bool
+  /// The most pages guessed after a snapshot.
+  let budget: Int
+
+  /// The page from which on the keeper has to look; `.max` if it has nothing to do.
+  private let cursor = Atomic<Int>(.max)
+  private let guessed = Atomic<Int>(0)
+  private let hits = Atomic<Int>(0)
+  private let hitPercentage = Atomic<Int>(-1)
+
+  /// Below this, guessing costs more than it saves: a copy is about an eighth of a fault.
+  private static var leastHitPercentage: Int { 25 }
+
+  init(isEnabled: Bool, budget: Int) {
+    self.isEnabled = isEnabled
+    self.budget = budget
+  }
+
+  @_noLocks
+  private static func isProving(_ epoch: UInt64) -> Bool { epoch & 3 == 0 }
+
+  /// Starts a new interval. Gate closed. True if the keeper has work.
+  func begin(epoch: UInt64) -> Bool {
+    guard isEnabled else { return false }
+    if HotPages.isProving(epoch - 1), guessed.load(ordering: .relaxed) > 0 {
+      let share = hits.load(ordering: .relaxed) * 100 / guessed.load(ordering: .relaxed)
+      hitPercentage.store(min(share, 100), ordering: .relaxed)
+    }
+    hits.store(0, ordering: .relaxed)
+    let known = hitPercentage.load(ordering: .relaxed)
+    let isWorthIt = known < 0 || known >= HotPages.leastHitPercentage
+    // A verdict is not for ever: guess again, now and then.
+    let isRetrial = epoch & 63 == 1
+    guard !HotPages.isProving(epoch), isWorthIt || isRetrial else {
+      cursor.store(.max, ordering: .relaxed)
+      return false
+    }
+    guessed.store(0, ordering: .relaxed)
+    cursor.store(0, ordering: .releasing)
+    return true
+  }
+
+  /// Takes note of a fault on a page whose word was `word`.
+  @_noLocks
+  func countFault(on word: PageWord, _ epoch: borrowing Atomic<UInt64>) {
+    let now = epoch.load(ordering: .relaxed)
+    if HotPages.isProving(now), word.recurs, word.preserved + 1 == now {
+      hits.add(1, ordering: .relaxed)
+    }
+  }
+
+  var statistics: RegionStatistics.HotPages {
+    let known = hitPercentage.load(ordering: .relaxed)
+    return RegionStatistics.HotPages(
+      hitPercentage: known < 0 ? nil : known, budget: isEnabled ? budget : 0)
+  }
+
+  // MARK: - The keeper's side
+
+  var nextPage: Int? {
+    let page = cursor.load(ordering: .acquiring)
+    return page == .max ? nil : page
+  }
+
+  /// Takes note of what was done, unless a new interval has begun meanwhile.
+  func advance(from page: Int, to next: Int?, guessed count: Int) {
+    let sum = guessed.add(count, ordering: .relaxed).newValue
+    let isDone = next == nil || sum >= budget
+    _ = cursor.compareExchange(
+      expected: page, desired: isDone ? .max : next ?? .max, ordering: .relaxed)
+  }
+}
+
+extension RegionState {
+  /// How many pages are looked at between two passes of the gate.
+  private static var pagesPerPass: Int { 512 }
+
+  /// Preserves the next few hot pages, if a snapshot asks for it. Keeper only. False if there are
+  /// more.
+  func preserveHotPages(_ resolver: FaultResolver) -> Bool {
+    guard let first = hotPages.nextPage else { return true }
+    // A gate that is closed opens on a new interval, with hot pages of its own.
+    guard gate.enter() else { return true }
+    defer { gate.leave() }
+    let now = epoch.load(ordering: .relaxed)
+    guard newestLiveEpoch.load(ordering: .relaxed) == now,
+      let run = table.nextRun(
+        preservedSince: now - 1, in: first..<pageCount, limit: RegionState.pagesPerPass)
+    else {
+      hotPages.advance(from: first, to: nil, guessed: 0)
+      return true
+    }
+    var guessed = 0
+    var page = run.lowerBound
+    while page < run.upperBound {
+      let start = page
+      while page < run.upperBound, isHot(page, now) { page += 1 }
+      if page > start {
+        guessed += resolver.preserveOnGuess(start..<page, .hot)
+      } else {
+        page += 1
+      }
+    }
+    hotPages.advance(from: first, to: run.upperBound, guessed: guessed)
+    return hotPages.nextPage == nil
+  }
+
+  private func isHot(_ page: Int, _ now: UInt64) -> Bool {
+    let word = table.word(page)
+    return word.isFree && word.recurs && word.preserved + 1 == now
+  }
+}
