@@ -14,6 +14,9 @@ struct Keeper {
   /// The most slots in use lately; falls by a quarter each tick.
   private var recentPeak = 0
 
+  /// When memory was last handed back.
+  private var lastTick: UInt64 = 0
+
   private static var tick: Int64 { 1_000_000_000 }
   /// How long to leave alone a snapshot that is in use before trying to give it up again.
   private static var retryDelay: Int64 { 1_000_000 }
@@ -26,6 +29,7 @@ struct Keeper {
 
   private init(_ handler: UnsafeMutablePointer<HandlerState>) {
     unsafe self.handler = handler
+    lastTick = Kernel.nanoseconds()
     unsafe reserve = 2 * handler.pointee.store.pointee.reservePages
   }
 
@@ -35,22 +39,23 @@ struct Keeper {
     while unsafe !handler.pointee.isStopping.load(ordering: .acquiring) {
       let call = unsafe handler.pointee.store.pointee.keeperCall
       call.wait(while: 0, nanoseconds: timeout)
-      let wasCalled = call.exchange(0) != 0
-      let hasMemory = refill()
-      timeout = serveRegions(hasMemory: hasMemory)
-      if timeout < 0, hasSpareMemory { timeout = Keeper.tick }
-      if !wasCalled { handBackMemory() }
+      _ = call.exchange(0)
+      refill()
+      timeout = serveRegions()
+      guard hasSpareMemory else { continue }
+      if timeout < 0 { timeout = Keeper.tick }
+      handBackMemory()
     }
   }
 
   // MARK: - Memory
 
-  private mutating func refill() -> Bool {
+  private mutating func refill() {
     let pages = unsafe handler.pointee.store.pointee.pages.freeSlots
     let smallest = unsafe 2 * handler.pointee.store.pointee.reservePages
     if pages == 0 { reserve = min(reserve * 2, 8 * smallest) }
     recentPeak = max(recentPeak, unsafe handler.pointee.store.pointee.pages.usedSlots)
-    return unsafe handler.pointee.store.pointee.refill(reservePages: reserve)
+    unsafe handler.pointee.store.pointee.refill(reservePages: reserve)
   }
 
   private var hasSpareMemory: Bool {
@@ -58,7 +63,11 @@ struct Keeper {
       > reserve + handler.pointee.store.pointee.reservePages
   }
 
+  /// Once a tick.
   private mutating func handBackMemory() {
+    let now = Kernel.nanoseconds()
+    guard now - lastTick >= UInt64(Keeper.tick) else { return }
+    lastTick = now
     let used = unsafe handler.pointee.store.pointee.pages.usedSlots
     let smallest = unsafe 2 * handler.pointee.store.pointee.reservePages
     recentPeak = max(used, recentPeak - recentPeak / 4 - 1)
@@ -69,11 +78,11 @@ struct Keeper {
   // MARK: - Regions
 
   /// Returns after how many nanoseconds to look again, less than zero for not before a call.
-  private func serveRegions(hasMemory: Bool) -> Int64 {
-    var next: Int64 = -1
+  private func serveRegions() -> Int64 {
+    var next = Int64.max
     unsafe handler.pointee.registry.forEach { region in
       if unsafe region.pointee.starved.load() != 0, unsafe !region.pointee.relieve() {
-        next = Keeper.retryDelay
+        next = min(next, Keeper.retryDelay)
       }
       if unsafe region.pointee.wantsDisarming.exchange(false, ordering: .acquiringAndReleasing),
         unsafe !region.pointee.disarm(slices: Keeper.slicesPerPass)
@@ -81,8 +90,9 @@ struct Keeper {
         unsafe region.pointee.wantsDisarming.store(true, ordering: .releasing)
         next = 0
       }
-      if unsafe !region.pointee.preserveHotPages(FaultResolver(region: region)) { next = 0 }
+      let more = unsafe region.pointee.preserveHotPages(FaultResolver(region: region))
+      if more >= 0 { next = min(next, more) }
     }
-    return next
+    return next == .max ? -1 : next
   }
 }

@@ -28,9 +28,9 @@ struct HotPages: ~Copyable {
   @_noLocks
   private static func isProving(_ epoch: UInt64) -> Bool { epoch & 3 == 0 }
 
-  /// Starts a new interval. Gate closed. True if the keeper has work.
-  func begin(epoch: UInt64) -> Bool {
-    guard isEnabled else { return false }
+  /// Starts a new interval. Gate closed.
+  func begin(epoch: UInt64) {
+    guard isEnabled else { return }
     if HotPages.isProving(epoch - 1), guessed.load(ordering: .relaxed) > 0 {
       let share = hits.load(ordering: .relaxed) * 100 / guessed.load(ordering: .relaxed)
       hitPercentage.store(min(share, 100), ordering: .relaxed)
@@ -42,11 +42,10 @@ struct HotPages: ~Copyable {
     let isRetrial = epoch & 63 == 1
     guard !HotPages.isProving(epoch), isWorthIt || isRetrial else {
       cursor.store(.max, ordering: .relaxed)
-      return false
+      return
     }
     guessed.store(0, ordering: .relaxed)
     cursor.store(0, ordering: .releasing)
-    return true
   }
 
   /// Takes note of a fault on a page whose word was `word`.
@@ -81,37 +80,47 @@ struct HotPages: ~Copyable {
 }
 
 extension RegionState {
-  /// How many pages are looked at between two passes of the gate.
-  private static var pagesPerPass: Int { 512 }
+  /// How many pages are preserved between two passes of the gate.
+  private static var hotPagesPerPass: Int { 256 }
 
-  /// Preserves the next few hot pages, if a snapshot asks for it. Keeper only. False if there are
-  /// more.
-  func preserveHotPages(_ resolver: FaultResolver) -> Bool {
-    guard let first = hotPages.nextPage else { return true }
-    // A gate that is closed opens on a new interval, with hot pages of its own.
-    guard gate.enter() else { return true }
+  /// Preserves the next few hot pages, if a snapshot asks for it. Keeper only. Returns after how many
+  /// nanoseconds there is more to do, less than zero for nothing.
+  func preserveHotPages(_ resolver: FaultResolver) -> Int64 {
+    guard let first = hotPages.nextPage else { return -1 }
+    guard gate.enter() else { return 1_000_000 }
     defer { gate.leave() }
     let now = epoch.load(ordering: .relaxed)
-    guard newestLiveEpoch.load(ordering: .relaxed) == now,
-      let run = table.nextRun(
-        preservedSince: now - 1, in: first..<pageCount, limit: RegionState.pagesPerPass)
-    else {
-      hotPages.advance(from: first, to: nil, guessed: 0)
-      return true
-    }
+    var next = first
     var guessed = 0
+    if newestLiveEpoch.load(ordering: .relaxed) == now {
+      while guessed < RegionState.hotPagesPerPass,
+        let run = table.nextRun(
+          preservedSince: now - 1, in: next..<pageCount, limit: RegionState.hotPagesPerPass)
+      {
+        guessed += preserveHotPages(in: run, now, resolver)
+        next = run.upperBound
+      }
+    }
+    let isDone = guessed < RegionState.hotPagesPerPass
+    hotPages.advance(from: first, to: isDone ? nil : next, guessed: guessed)
+    return hotPages.nextPage == nil ? -1 : 0
+  }
+
+  private func preserveHotPages(
+    in run: Range<Int>, _ now: UInt64, _ resolver: FaultResolver
+  ) -> Int {
+    var done = 0
     var page = run.lowerBound
     while page < run.upperBound {
       let start = page
       while page < run.upperBound, isHot(page, now) { page += 1 }
       if page > start {
-        guessed += resolver.preserveOnGuess(start..<page, .hot)
+        done += resolver.preserveOnGuess(start..<page, .hot)
       } else {
         page += 1
       }
     }
-    hotPages.advance(from: first, to: run.upperBound, guessed: guessed)
-    return hotPages.nextPage == nil
+    return done
   }
 
   private func isHot(_ page: Int, _ now: UInt64) -> Bool {

@@ -14,6 +14,7 @@ extension RegionState {
     gate.close()
     defer {
       openGate()
+      if hotPages.nextPage != nil { unsafe store.pointee.callKeeper() }
       counters.countProtecting(nanoseconds: Kernel.nanoseconds() - start)
     }
     try protectDirtyPages(sparesHotPages: copiesHotPages)
@@ -30,8 +31,8 @@ extension RegionState {
     unsafe snapshots.append(record)
     if copiesHotPages {
       copySparedPages()
-    } else if hotPages.begin(epoch: next) {
-      unsafe store.pointee.callKeeper()
+    } else {
+      hotPages.begin(epoch: next)
     }
     counters.snapshotsTaken.add(1, ordering: .relaxed)
   }
