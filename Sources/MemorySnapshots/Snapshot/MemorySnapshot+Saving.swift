@@ -56,7 +56,7 @@ extension MemorySnapshot {
     var offset = 0
     while offset < byteCount {
       let end = min(offset + block.count, byteCount)
-      if holes.isHole(offset..<end) {
+      if try holes.isHole(offset..<end, operation) {
         try sink.appendZeros(end - offset)
       } else {
         let part = unsafe UnsafeMutableRawBufferPointer(rebasing: block[..<(end - offset)])
@@ -78,7 +78,10 @@ private struct HoleFinder {
 
   init(snapshot: MemorySnapshot) { self.snapshot = snapshot }
 
-  mutating func isHole(_ range: Range<Int>) -> Bool {
+  mutating func isHole(_ range: Range<Int>, _ operation: String) throws(SnapshotError) -> Bool {
+    // Once the snapshot is gone, nothing is preserved for it, and the table no longer tells.
+    try snapshot.beginUse(operation)
+    defer { snapshot.endUse() }
     guard let file = snapshot.region.memory.file else { return false }
     if holeEnd < range.upperBound {
       holeEnd = Kernel.nextData(file, from: range.lowerBound) ?? snapshot.byteCount

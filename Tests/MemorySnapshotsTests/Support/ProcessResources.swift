@@ -19,8 +19,8 @@ struct ProcessResources: CustomStringConvertible {
 
   /// Whether nothing has grown since `earlier` by more than the C library's own coming and going.
   /// A thread that was joined may still be listed for a moment.
-  static func stayed(_ earlier: ProcessResources, slack: Int = 8) -> Bool {
-    eventually(within: .seconds(10)) {
+  static func stayed(_ earlier: ProcessResources, slack: Int = 8) async -> Bool {
+    await eventually(within: .seconds(10)) {
       let now = ProcessResources.now()
       return now.descriptors <= earlier.descriptors && now.threads <= earlier.threads
         && now.mappings <= earlier.mappings + slack

@@ -79,13 +79,13 @@ extension Shared where Value == Int {
 }
 
 /// Yields until `condition` holds. False if it does not within `limit`.
-func eventually(within limit: Duration = .seconds(30), _ condition: () throws -> Bool) rethrows
-  -> Bool
-{
+func eventually(
+  within limit: Duration = .seconds(30), _ condition: () throws -> Bool
+) async rethrows -> Bool {
   let deadline = ContinuousClock.now + limit
   while try !condition() {
     guard ContinuousClock.now < deadline else { return false }
-    sched_yield()
+    await Task.yield()
   }
   return true
 }
