@@ -72,8 +72,12 @@ struct Keeper {
   private func serveRegions(hasMemory: Bool) -> Int64 {
     var next: Int64 = -1
     unsafe handler.pointee.registry.forEach { region in
-      if unsafe region.pointee.starved.load() != 0, unsafe !region.pointee.relieve() {
-        next = Keeper.retryDelay
+      if unsafe region.pointee.starved.load() != 0 {
+        switch unsafe region.pointee.relieve(hasMemory: hasMemory) {
+        case .done: break
+        case .needsSlots: next = 0
+        case .needsPatience: next = next == 0 ? 0 : Keeper.retryDelay
+        }
       }
       if unsafe region.pointee.wantsDisarming.exchange(false, ordering: .acquiringAndReleasing),
         unsafe !region.pointee.disarm(slices: Keeper.slicesPerPass)
