@@ -42,18 +42,18 @@ extension RegionState {
   /// Invalidates snapshots, the oldest first, until there is room.
   private func makeRoom(_ snapshots: inout LiveSnapshots) -> Bool {
     var next = unsafe snapshots.oldest
-    var allHaveViews = true
+    var allArePinned = true
     while let record = unsafe next {
       unsafe next = record.pointee.newer
-      if unsafe record.pointee.openViewCount > 0 { continue }
-      allHaveViews = false
+      if unsafe record.pointee.pinCount > 0 { continue }
+      allArePinned = false
       // One that is being read is left to its reader, who is done after a few pages.
       guard unsafe record.pointee.usage.invalidate() else { continue }
       unsafe drop(record, from: &snapshots)
       counters.snapshotsInvalidated.add(1, ordering: .relaxed)
       if hasRoom(snapshots) { return true }
     }
-    if allHaveViews { limitIsLifted.store(true, ordering: .relaxed) }
+    if allArePinned { limitIsLifted.store(true, ordering: .relaxed) }
     return hasRoom(snapshots)
   }
 

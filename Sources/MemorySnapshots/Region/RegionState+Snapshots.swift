@@ -27,6 +27,8 @@ extension RegionState {
     epoch.store(next, ordering: .relaxed)
     newestLiveEpoch.store(next, ordering: .relaxed)
     unsafe snapshots.append(record)
+    // The new one can be given up.
+    limitIsLifted.store(false, ordering: .relaxed)
     counters.snapshotsTaken.add(1, ordering: .relaxed)
   }
 

@@ -73,6 +73,21 @@ public final class MemorySnapshot: @unchecked Sendable {
     if unsafe record.pointee.usage.end() { drop() }
   }
 
+  /// Keeps the snapshot from being given up for as long as the caller may have to wait for room: the
+  /// keeper would wait for the caller. In use.
+  func pin() {
+    unsafe region.state.pointee.control.withLock { _ in unsafe record.pointee.pinCount += 1 }
+  }
+
+  func unpin() {
+    let state = unsafe region.state
+    unsafe state.pointee.control.withLock { _ in
+      unsafe record.pointee.pinCount -= 1
+      unsafe state.pointee.limitIsLifted.store(false, ordering: .relaxed)
+    }
+    if unsafe state.pointee.starved.load() != 0 { unsafe state.pointee.store.pointee.callKeeper() }
+  }
+
   private func drop() {
     unsafe region.state.pointee.control.withLock { snapshots in
       unsafe region.state.pointee.drop(record, from: &snapshots)
