@@ -37,6 +37,10 @@ public final class MemorySnapshot: @unchecked Sendable {
 
   deinit {
     release()
+    // Whoever invalidated the snapshot may still be letting it go.
+    if isInvalidated, !region.isInForkedChild {
+      unsafe region.state.pointee.control.withLock { _ in }
+    }
     unsafe record.deinitialize(count: 1)
     unsafe record.deallocate()
   }
