@@ -139,8 +139,9 @@ void cuserfault_drain_event(int descriptor) {
 }
 
 int64_t cuserfault_write_without_sigpipe(int descriptor, const void *bytes, size_t count) {
-  // A write to a pipe without a reader sends SIGPIPE to the writing thread. Block it there, and
-  // take the one that this write made, unless one was pending before.
+  // A write to a pipe without a reader sends SIGPIPE to the writing thread, also when it has written
+  // a part before the reader went. Block it there, and take the one that this write made, unless
+  // one was pending before.
   sigset_t pipe_signal, saved, pending;
   sigemptyset(&pipe_signal);
   sigaddset(&pipe_signal, SIGPIPE);
@@ -149,7 +150,7 @@ int64_t cuserfault_write_without_sigpipe(int descriptor, const void *bytes, size
   pthread_sigmask(SIG_BLOCK, &pipe_signal, &saved);
   ssize_t written = write(descriptor, bytes, count);
   int error = errno;
-  if (written < 0 && error == EPIPE && !was_pending) {
+  if (!was_pending && (written < 0 ? error == EPIPE : (size_t)written < count)) {
     const struct timespec now = {0, 0};
     while (sigtimedwait(&pipe_signal, NULL, &now) < 0 && errno == EINTR) {
     }

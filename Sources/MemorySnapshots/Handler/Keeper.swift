@@ -40,8 +40,8 @@ struct Keeper {
       let call = unsafe handler.pointee.store.pointee.keeperCall
       call.wait(while: 0, nanoseconds: timeout)
       _ = call.exchange(0)
-      refill()
-      timeout = serveRegions()
+      let hasMemory = refill()
+      timeout = serveRegions(hasMemory: hasMemory)
       guard hasSpareMemory else { continue }
       if timeout < 0 { timeout = Keeper.tick }
       handBackMemory()
@@ -50,12 +50,12 @@ struct Keeper {
 
   // MARK: - Memory
 
-  private mutating func refill() {
+  private mutating func refill() -> Bool {
     let pages = unsafe handler.pointee.store.pointee.pages.freeSlots
     let smallest = unsafe 2 * handler.pointee.store.pointee.reservePages
     if pages == 0 { reserve = min(reserve * 2, 8 * smallest) }
     recentPeak = max(recentPeak, unsafe handler.pointee.store.pointee.pages.usedSlots)
-    unsafe handler.pointee.store.pointee.refill(reservePages: reserve)
+    return unsafe handler.pointee.store.pointee.refill(reservePages: reserve)
   }
 
   private var hasSpareMemory: Bool {
@@ -78,11 +78,15 @@ struct Keeper {
   // MARK: - Regions
 
   /// Returns after how many nanoseconds to look again, less than zero for not before a call.
-  private func serveRegions() -> Int64 {
+  private func serveRegions(hasMemory: Bool) -> Int64 {
     var next = Int64.max
     unsafe handler.pointee.registry.forEach { region in
-      if unsafe region.pointee.starved.load() != 0, unsafe !region.pointee.relieve() {
-        next = min(next, Keeper.retryDelay)
+      if unsafe region.pointee.starved.load() != 0 {
+        switch unsafe region.pointee.relieve(hasMemory: hasMemory) {
+        case .done: break
+        case .needsSlots: next = 0
+        case .needsPatience: next = min(next, Keeper.retryDelay)
+        }
       }
       if unsafe region.pointee.wantsDisarming.exchange(false, ordering: .acquiringAndReleasing),
         unsafe !region.pointee.disarm(slices: Keeper.slicesPerPass)

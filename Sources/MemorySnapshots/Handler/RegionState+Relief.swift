@@ -3,42 +3,57 @@ internal import Synchronization
 // What the keeper does for a region.
 
 extension RegionState {
+  /// What became of the faults that were put aside for want of a slot.
+  enum Relief {
+    /// They are awake, or wait for a snapshot to be released.
+    case done
+    /// Other faults have used up the slots first: populate more and try again.
+    case needsSlots
+    /// The snapshots that could be given up are being read.
+    case needsPatience
+  }
+
   /// Makes room for the faults that were put aside for want of a slot, if the region's policy
-  /// allows it, and wakes them. False if that must be tried again soon.
-  func relieve() -> Bool {
-    let hasRoom = control.withLock { snapshots in
-      self.hasRoom(snapshots) || (!blocksWritersWhenFull && makeRoom(&snapshots))
+  /// allows it, and wakes them.
+  ///
+  /// - Parameter hasMemory: Whether the system has memory for more slots.
+  func relieve(hasMemory: Bool) -> Relief {
+    let relief: Relief? = control.withLock { snapshots in
+      if hasRoom(snapshots) { return nil }
+      if hasMemory, isBelowLimit { return .needsSlots }
+      if blocksWritersWhenFull { return .done }
+      return makeRoom(&snapshots) ? nil : .needsPatience
     }
-    guard hasRoom else { return blocksWritersWhenFull }
+    if let relief { return relief }
     _ = starved.exchange(0)
     starved.wakeAll()
     wakeWaiters()
-    return true
+    return .done
+  }
+
+  private var isBelowLimit: Bool {
+    preservedPages.load(ordering: .relaxed) < pageLimit || limitIsLifted.load(ordering: .relaxed)
   }
 
   private func hasRoom(_ snapshots: LiveSnapshots) -> Bool {
-    if snapshots.isEmpty { return true }
-    let isBelowLimit =
-      preservedPages.load(ordering: .relaxed) < pageLimit
-      || limitIsLifted.load(ordering: .relaxed)
-    return unsafe isBelowLimit && store.pointee.hasFreeSlots
+    unsafe snapshots.isEmpty || isBelowLimit && store.pointee.hasFreeSlots
   }
 
   /// Invalidates snapshots, the oldest first, until there is room.
   private func makeRoom(_ snapshots: inout LiveSnapshots) -> Bool {
     var next = unsafe snapshots.oldest
-    var allHaveViews = true
+    var allArePinned = true
     while let record = unsafe next {
       unsafe next = record.pointee.newer
-      if unsafe record.pointee.openViewCount > 0 { continue }
-      allHaveViews = false
+      if unsafe record.pointee.pinCount > 0 { continue }
+      allArePinned = false
       // One that is being read is left to its reader, who is done after a few pages.
       guard unsafe record.pointee.usage.invalidate() else { continue }
       unsafe drop(record, from: &snapshots)
       counters.snapshotsInvalidated.add(1, ordering: .relaxed)
       if hasRoom(snapshots) { return true }
     }
-    if allHaveViews { limitIsLifted.store(true, ordering: .relaxed) }
+    if allArePinned { limitIsLifted.store(true, ordering: .relaxed) }
     return hasRoom(snapshots)
   }
 

@@ -80,14 +80,14 @@ struct PreimageStore: ~Copyable, Sendable {
     if keeperCall.exchange(1) == 0 { keeperCall.wakeAll() }
   }
 
-  /// Populates what the reserve lacks, as far as the system has memory: faults find the slots
-  /// missing and are put aside.
-  func refill(reservePages reserve: Int) {
+  /// Populates what the reserve lacks. False if the system has no more memory.
+  func refill(reservePages reserve: Int) -> Bool {
     do {
       while pages.freeSlots < reserve { try pages.grow() }
       while records.freeSlots < max(reserveRecords, reserve) { try records.grow() }
+      return true
     } catch {
-      return
+      return false
     }
   }
 

@@ -59,7 +59,8 @@ extension MemoryRegion {
   /// - Parameter snapshot: A snapshot of this region, neither released nor invalidated.
   /// - Throws: `SnapshotError` with `.invalidArgument` for a snapshot of another region, `.released`
   ///   or `.invalidated`.
-  /// - Complexity: O(pages changed since the snapshot), about the time of copying them.
+  /// - Complexity: O(pages changed since the snapshot), about the time of copying them. If the store
+  ///   is full and `whenStoreIsFull` is `.blockWriters`, waits as a writer would.
   public func restore(to snapshot: MemorySnapshot) throws(SnapshotError) {
     let operation = "restore(to:)"
     try checkProcess(operation)
@@ -69,6 +70,8 @@ extension MemoryRegion {
     }
     try snapshot.beginUse(operation)
     defer { snapshot.endUse() }
+    snapshot.pin()
+    defer { snapshot.unpin() }
     let reader = snapshot.reader
     let all = unsafe 0..<state.pointee.pageCount
     var rest = all

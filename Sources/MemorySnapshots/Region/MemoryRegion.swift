@@ -50,6 +50,14 @@ public final class MemoryRegion: @unchecked Sendable {
   ///   mapped, `.notPermitted` or `.unsupported` where userfaultfd is not to be had
   ///   (`UserfaultSupport` says why), `.outOfResources` when memory, descriptors or threads run out.
   public convenience init(byteCount: Int, options: Options = Options()) throws(SnapshotError) {
+    try self.init(
+      byteCount: byteCount, options: options, kernelFeatures: UserfaultSupport.offeredFeatures)
+  }
+
+  /// - Parameter kernelFeatures: What the kernel offers; less than it does, to act as on an older one.
+  convenience init(
+    byteCount: Int, options: Options, kernelFeatures: UserfaultSupport.Features
+  ) throws(SnapshotError) {
     let operation = "MemoryRegion(byteCount:)"
     let pageSize = Kernel.pageSize
     let (padded, overflows) = byteCount.addingReportingOverflow(pageSize - 1)
@@ -63,7 +71,7 @@ public final class MemoryRegion: @unchecked Sendable {
     } catch {
       throw .systemCall("mapping the region", error)
     }
-    try self.init(memory, options, operation)
+    try self.init(memory, options, kernelFeatures, operation)
   }
 
   /// Makes a region of memory that the application has mapped: a C library's pool, say.
@@ -80,7 +88,9 @@ public final class MemoryRegion: @unchecked Sendable {
     adopting buffer: UnsafeMutableRawBufferPointer, options: Options = Options()
   ) throws(SnapshotError) {
     let mapping = unsafe try AdoptedMapping(buffer)
-    try self.init(RegionMemory(adopting: mapping), options, "MemoryRegion(adopting:)")
+    try self.init(
+      RegionMemory(adopting: mapping), options, UserfaultSupport.offeredFeatures,
+      "MemoryRegion(adopting:)")
     do {
       try Kernel.advise(mapping.address, mapping.byteCount, Kernel.doNotFork)
     } catch {
@@ -89,7 +99,8 @@ public final class MemoryRegion: @unchecked Sendable {
   }
 
   private init(
-    _ memory: consuming RegionMemory, _ options: Options, _ operation: String
+    _ memory: consuming RegionMemory, _ options: Options, _ offered: UserfaultSupport.Features,
+    _ operation: String
   ) throws(SnapshotError) {
     if let limit = options.storeLimit, limit < 0 {
       throw .invalidArgument(operation, "storeLimit is negative; use nil for no limit")

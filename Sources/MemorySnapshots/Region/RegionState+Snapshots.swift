@@ -29,6 +29,8 @@ extension RegionState {
     epoch.store(next, ordering: .relaxed)
     newestLiveEpoch.store(next, ordering: .relaxed)
     unsafe snapshots.append(record)
+    // The new one can be given up.
+    limitIsLifted.store(false, ordering: .relaxed)
     if copiesHotPages {
       copySparedPages()
     } else {

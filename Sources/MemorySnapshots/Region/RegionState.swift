@@ -47,7 +47,7 @@ struct RegionState: ~Copyable {
   let starved = Futex()
 
   /// Whether pre-images may exceed the limit: all live snapshots have open views, which must not
-  /// break.
+  /// break, or are being restored.
   let limitIsLifted = Atomic<Bool>(false)
   /// Whether the last snapshot has gone and the keeper is to lift the protection.
   let wantsDisarming = Atomic<Bool>(false)

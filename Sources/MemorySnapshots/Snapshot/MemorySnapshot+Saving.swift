@@ -141,7 +141,7 @@ extension MemorySnapshot {
     var offset = 0
     while offset < byteCount {
       let range = offset..<min(offset + block.count, byteCount)
-      if holes.isHole(range) {
+      if try holes.isHole(range, operation, asConsumer: isConsuming) {
         try sink.appendZeros(range.count)
       } else {
         let part = unsafe UnsafeMutableRawBufferPointer(rebasing: block[..<range.count])
@@ -164,7 +164,12 @@ private struct HoleFinder {
 
   init(snapshot: MemorySnapshot) { self.snapshot = snapshot }
 
-  mutating func isHole(_ range: Range<Int>) -> Bool {
+  mutating func isHole(
+    _ range: Range<Int>, _ operation: String, asConsumer: Bool
+  ) throws(SnapshotError) -> Bool {
+    // Once the snapshot is gone, nothing is preserved for it, and the table no longer tells.
+    try snapshot.beginUse(operation, asConsumer: asConsumer)
+    defer { snapshot.endUse() }
     guard let file = snapshot.region.memory.file else { return false }
     if holeEnd < range.upperBound {
       holeEnd = Kernel.nextData(file, from: range.lowerBound) ?? snapshot.byteCount

@@ -37,6 +37,10 @@ public final class MemorySnapshot: @unchecked Sendable {
 
   deinit {
     release()
+    // Whoever invalidated the snapshot may still be letting it go.
+    if isInvalidated, !region.isInForkedChild {
+      unsafe region.state.pointee.control.withLock { _ in }
+    }
     unsafe record.deinitialize(count: 1)
     unsafe record.deallocate()
   }
@@ -71,6 +75,21 @@ public final class MemorySnapshot: @unchecked Sendable {
 
   func endUse() {
     if unsafe record.pointee.usage.end() { drop() }
+  }
+
+  /// Keeps the snapshot from being given up for as long as the caller may have to wait for room: the
+  /// keeper would wait for the caller. In use.
+  func pin() {
+    unsafe region.state.pointee.control.withLock { _ in unsafe record.pointee.pinCount += 1 }
+  }
+
+  func unpin() {
+    let state = unsafe region.state
+    unsafe state.pointee.control.withLock { _ in
+      unsafe record.pointee.pinCount -= 1
+      unsafe state.pointee.limitIsLifted.store(false, ordering: .relaxed)
+    }
+    if unsafe state.pointee.starved.load() != 0 { unsafe state.pointee.store.pointee.callKeeper() }
   }
 
   private func drop() {

@@ -11,8 +11,9 @@ struct SnapshotRecord: ~Copyable {
   /// The versions this snapshot owns: those whose newest needing snapshot it is. Under the control
   /// lock.
   var versions = VersionList()
-  /// Views that are open. Under the control lock.
-  var openViewCount = 0
+  /// Views that are open and restores under way: the snapshot must not be given up. Under the
+  /// control lock.
+  var pinCount = 0
   let usage = SnapshotUsage()
 }
 

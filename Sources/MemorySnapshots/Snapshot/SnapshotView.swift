@@ -120,7 +120,7 @@ extension MemorySnapshot {
       defer { unsafe region.state.pointee.openGate() }
       let index = unsafe region.state.pointee.views.open(
         address: address, epoch: reader.epoch, isCopiedByKernel: isCopiedByKernel)
-      if index != nil { unsafe record.pointee.openViewCount += 1 }
+      if index != nil { unsafe record.pointee.pinCount += 1 }
       return index
     }
   }
@@ -149,7 +149,7 @@ extension MemorySnapshot {
       unsafe state.pointee.gate.close()
       unsafe state.pointee.views.close(index)
       unsafe state.pointee.openGate()
-      unsafe record.pointee.openViewCount -= 1
+      unsafe record.pointee.pinCount -= 1
       unsafe state.pointee.limitIsLifted.store(false, ordering: .relaxed)
       return unsafe state.pointee.views.entry(index).pointee.heldVersions.load(ordering: .relaxed)
     }

@@ -1,0 +1,176 @@
+import MemorySnapshots
+import Testing
+
+@Suite("Store limit", .timeLimit(.minutes(1)))
+struct StoreLimitTests {
+  private static func region(
+    _ backing: MemoryRegion.Backing, limit: Int, _ policy: MemoryRegion.StorePolicy, pages: Int = 64
+  ) throws -> MemoryRegion {
+    let region = try MemoryRegion(
+      pages: pages,
+      options: .init(backing: backing, storeLimit: limit * pageSize, whenStoreIsFull: policy))
+    region.fillPages(0..<pages, with: 1)
+    return region
+  }
+
+  @Test(
+    "A full store gives up the oldest snapshot, keeps the newer ones, and never stops a writer",
+    arguments: MemoryRegion.Backing.allCases)
+  func invalidatesOldest(_ backing: MemoryRegion.Backing) async throws {
+    let region = try StoreLimitTests.region(backing, limit: 8, .invalidateOldestSnapshot)
+    let oldest = try region.makeSnapshot()
+    try await onThread { region.fillPages(0..<6, with: 2) }
+    let newer = try region.makeSnapshot()
+    try await onThread { region.fillPages(10..<16, with: 3) }
+    #expect(oldest.isInvalidated)
+    #expect(!newer.isInvalidated)
+    #expect { try oldest.bytes(in: 0..<1) } throws: { ($0 as? SnapshotError)?.code == .invalidated }
+    #expect { _ = try oldest.makeView() } throws: { ($0 as? SnapshotError)?.code == .invalidated }
+    #expect { try region.restore(to: oldest) } throws: {
+      ($0 as? SnapshotError)?.code == .invalidated
+    }
+    #expect(try newer.bytes(in: 0..<1) == [2])
+    #expect(try newer.bytes(in: 10 * pageSize..<10 * pageSize + 1) == [1])
+    #expect(region.statistics.snapshotsInvalidated == 1)
+    #expect(region.statistics.preservedBytes <= 8 * pageSize)
+    #expect(region.statistics.mostPreservedBytes <= 8 * pageSize)
+    oldest.release()
+    #expect { try oldest.bytes(in: 0..<1) } throws: { ($0 as? SnapshotError)?.code == .released }
+  }
+
+  @Test(
+    "A snapshot whose view is open is kept, whatever the limit",
+    arguments: MemoryRegion.Backing.allCases)
+  func viewKeepsSnapshot(_ backing: MemoryRegion.Backing) async throws {
+    let region = try StoreLimitTests.region(backing, limit: 4, .invalidateOldestSnapshot)
+    let snapshot = try region.makeSnapshot()
+    var view: ViewBox? = try ViewBox(snapshot)
+    try await onThread { region.fillPages(0..<64, with: 2) }
+    #expect(!snapshot.isInvalidated)
+    let bytes = try #require(view).view.bytes(in: 0..<region.byteCount)
+    #expect(areEqual(bytes, [UInt8](repeating: 1, count: region.byteCount)))
+    view = nil
+    // Without the view, the limit holds again.
+    let next = try region.makeSnapshot()
+    try await onThread { region.fillPages(0..<64, with: 3) }
+    #expect(snapshot.isInvalidated)
+    next.release()
+  }
+
+  @Test(
+    "A view lifts the limit for its own snapshot, not for those taken later",
+    arguments: MemoryRegion.Backing.allCases)
+  func viewDoesNotKeepLaterSnapshots(_ backing: MemoryRegion.Backing) async throws {
+    let region = try StoreLimitTests.region(backing, limit: 4, .invalidateOldestSnapshot)
+    let viewed = try region.makeSnapshot()
+    let view = try ViewBox(viewed)
+    try await onThread { region.fillPages(0..<64, with: 2) }
+    let later = try region.makeSnapshot()
+    try await onThread { region.fillPages(0..<64, with: 3) }
+    #expect(later.isInvalidated)
+    #expect(!viewed.isInvalidated)
+    #expect(view.view.bytes(in: 0..<1) == [1])
+  }
+
+  @Test(
+    "With blocking writers, a writer waits until a snapshot is released",
+    arguments: MemoryRegion.Backing.allCases)
+  func blocksWriters(_ backing: MemoryRegion.Backing) async throws {
+    let region = try StoreLimitTests.region(backing, limit: 4, .blockWriters)
+    let snapshot = try region.makeSnapshot()
+    let written = Shared(0)
+    async let writer: Void = onThread {
+      for page in 0..<64 {
+        region.set(page, to: 7)
+        written.increment()
+      }
+    }
+    // The writer is put aside when the store is full, and no page later.
+    #expect(await eventually { region.statistics.parkedFaults > 0 })
+    #expect(written.now == 4)
+    #expect(try snapshot.bytes(in: 0..<region.byteCount).allSatisfy { $0 == 1 })
+    #expect(!snapshot.isInvalidated)
+    snapshot.release()
+    try await writer
+    #expect(written.now == 64)
+    #expect(region.statistics.mostPreservedBytes <= 4 * pageSize)
+  }
+
+  @Test("With blocking writers, write intents wait too, and go on when a snapshot is released")
+  func blocksIntents() async throws {
+    let region = try StoreLimitTests.region(.sharedMemory, limit: 4, .blockWriters)
+    let snapshot = try region.makeSnapshot()
+    async let intent: Void = onThread { try region.prepareToWrite(0..<region.byteCount) }
+    #expect(await eventually { region.statistics.pagesCopied.byIntent == 4 })
+    snapshot.release()
+    try await intent
+  }
+
+  @Test("A limit of nothing invalidates at the first pre-image, but keeps zero pages")
+  func limitOfNothing() async throws {
+    let region = try StoreLimitTests.region(.anonymous, limit: 0, .invalidateOldestSnapshot)
+    region.fillPages(0..<1, with: 0)
+    let snapshot = try region.makeSnapshot()
+    try await onThread { region.set(0, to: 1) }
+    #expect(!snapshot.isInvalidated)
+    try await onThread { region.set(1, to: 1) }
+    #expect(snapshot.isInvalidated)
+  }
+
+  @Test("Restoring a snapshot does not wait for ever when only views keep the others")
+  func restoreUnderLimit() async throws {
+    let region = try StoreLimitTests.region(.anonymous, limit: 16, .invalidateOldestSnapshot)
+    let first = try region.makeSnapshot()
+    try await onThread { region.fillPages(0..<12, with: 2) }
+    let second = try region.makeSnapshot()
+    let view = try ViewBox(second)
+    try await onThread { try region.restore(to: first) }
+    #expect(region.bytes(in: 0..<1) == [1])
+    #expect(view.view.bytes(in: 0..<1) == [2])
+    #expect(!first.isInvalidated)
+  }
+
+  @Test("Snapshots that come and go while the store is full neither crash nor leak")
+  func invalidationRacesWithRelease() async throws {
+    let region = try StoreLimitTests.region(.sharedMemory, limit: 2, .invalidateOldestSnapshot)
+    let stop = Shared(false)
+    try await onThreads(4) { index in
+      defer { stop.set() }
+      if index == 0 {
+        for _ in 0..<(runsLongTests ? 100_000 : 4000) {
+          let snapshot = try region.makeSnapshot()
+          _ = try? snapshot.bytes(in: 0..<1)
+        }
+      } else {
+        var random = SeededGenerator(seed: UInt64(index))
+        while !stop.isSet { region.set(random.below(64), to: random.next()) }
+      }
+    }
+    #expect(region.statistics.snapshotsLive == 0)
+    #expect(region.statistics.preservedBytes == 0)
+  }
+
+  @Test("Without a limit, a burst of writes invalidates nothing, however busy the keeper is")
+  func burstInvalidatesNothing() async throws {
+    let pages = 24_000
+    let options = MemoryRegion.Options(backing: .anonymous)
+    let region = try MemoryRegion(pages: pages, options: options)
+    let other = try MemoryRegion(pages: 16_384 * 2, options: .init(backing: .sharedMemory))
+    region.fill(0..<region.byteCount, with: 1)
+    other.fill(0..<other.byteCount, with: 1)
+    let stop = Shared(false)
+    try await onThreads(2) { index in
+      defer { stop.set() }
+      if index == 0 {
+        for _ in 0..<8 {
+          let snapshot = try region.makeSnapshot()
+          try region.prepareToWrite(0..<region.byteCount)
+          #expect(!snapshot.isInvalidated)
+        }
+      } else {
+        while !stop.isSet { try other.makeSnapshot().release() }
+      }
+    }
+    #expect(region.statistics.snapshotsInvalidated == 0)
+  }
+}

@@ -1,0 +1,67 @@
+import Foundation
+
+/// What the process holds in the kernel. Counted in a process of the test's own, because suites run
+/// in parallel.
+struct ProcessResources: CustomStringConvertible {
+  var descriptors: Int
+  var threads: Int
+  var mappings: Int
+
+  static func now() -> ProcessResources {
+    ProcessResources(
+      descriptors: entries("/proc/self/fd"), threads: entries("/proc/self/task"),
+      mappings: lines("/proc/self/maps"))
+  }
+
+  var description: String {
+    "\(descriptors) descriptors, \(threads) threads, \(mappings) mappings"
+  }
+
+  /// Whether nothing has grown since `earlier` by more than the C library's own coming and going.
+  /// A thread that was joined may still be listed for a moment.
+  static func stayed(_ earlier: ProcessResources, slack: Int = 8) async -> Bool {
+    await eventually(within: .seconds(10)) {
+      let now = ProcessResources.now()
+      return now.descriptors <= earlier.descriptors && now.threads <= earlier.threads
+        && now.mappings <= earlier.mappings + slack
+    }
+  }
+
+  private static func entries(_ directory: String) -> Int {
+    guard let stream = unsafe opendir(directory) else { return -1 }
+    defer { unsafe closedir(stream) }
+    var count = 0
+    while unsafe readdir(stream) != nil { count += 1 }
+    return count
+  }
+
+  private static func lines(_ path: String) -> Int {
+    let file = unsafe open(path, O_RDONLY | O_CLOEXEC)
+    defer { close(file) }
+    var count = 0
+    unsafe withUnsafeTemporaryAllocation(byteCount: 16 << 10, alignment: 16) { block in
+      while case let size = unsafe read(file, block.baseAddress, block.count), size > 0 {
+        for index in 0..<size where unsafe block[index] == UInt8(ascii: "\n") { count += 1 }
+      }
+    }
+    return count
+  }
+}
+
+/// Memory of the process in bytes: the field of /proc/self/status.
+func memoryStatus(_ field: String) -> Int {
+  let text = (try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)) ?? ""
+  for line in text.split(separator: "\n") where line.hasPrefix(field + ":") {
+    return (line.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0) << 10
+  }
+  return 0
+}
+
+/// Ends a process of the test's own if it hangs.
+func endIfHanging(afterSeconds seconds: UInt32 = 50) { alarm(seconds) }
+
+/// Whether the long variants run: in CI, or when asked for.
+let runsLongTests: Bool = {
+  let environment = ProcessInfo.processInfo.environment
+  return environment["MEMORY_SNAPSHOTS_LONG_TESTS"] == "1" || environment["CI"] == "true"
+}()
