@@ -82,7 +82,8 @@ struct ConcurrencyTests {
     "Many threads that fault on one page at once all go on, and the page is copied once",
     arguments: MemoryRegion.Backing.allCases)
   func duplicateFaults(_ backing: MemoryRegion.Backing) async throws {
-    let region = try MemoryRegion(pages: 1, options: .init(backing: backing))
+    let region = try MemoryRegion(
+      pages: 1, options: .init(backing: backing, preservesHotPages: false))
     region[0] = 1
     let threads = 8
     let rounds = runsLongTests ? 2000 : 200

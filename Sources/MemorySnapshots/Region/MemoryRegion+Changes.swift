@@ -4,9 +4,9 @@ extension MemoryRegion {
   /// The parts of the region that may have been written to since a snapshot: page-granular,
   /// ascending, neighbours joined.
   ///
-  /// No page that was written to is left out. Pages prepared with `prepareToWrite(_:)`, or written to
-  /// with the content that they had, count too. Writers that are under way meanwhile may or may not
-  /// be included.
+  /// No page whose content has changed is left out. Pages prepared with `prepareToWrite(_:)` count
+  /// too, and most of those written to with the content that they had. Writers that are under way
+  /// meanwhile may or may not be included.
   ///
   /// With `tracksChangesWhenIdle`, the answer is as exact for a snapshot that was released; without,
   /// a snapshot that was the last to be released counts as changed in the 64 MiB slices whose

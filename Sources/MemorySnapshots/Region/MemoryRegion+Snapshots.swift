@@ -78,10 +78,25 @@ extension MemoryRegion {
     while let run = unsafe state.pointee.table.nextRun(
       preservedSince: reader.epoch, in: rest, limit: MemoryRegion.pagesPerPass)
     {
-      preserve(run, .restore) { done in
-        for page in done { unsafe state.pointee.copyBack(page, reader) }
-      }
+      restore(run, reader)
       rest = run.upperBound..<all.upperBound
+    }
+  }
+
+  /// Rolls back those of the pages that differ: one that reads as it did need not be written to, nor
+  /// preserved for that.
+  private func restore(_ pages: Range<Int>, _ reader: SnapshotReader) {
+    var page = pages.lowerBound
+    while page < pages.upperBound {
+      let start = page
+      while page < pages.upperBound, !reader.isSame(page, in: nil) { page += 1 }
+      if page == start {
+        page += 1
+      } else {
+        preserve(start..<page, .restore) { done in
+          for page in done { unsafe state.pointee.copyBack(page, reader) }
+        }
+      }
     }
   }
 

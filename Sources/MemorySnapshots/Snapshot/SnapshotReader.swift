@@ -25,6 +25,10 @@ struct SnapshotReader: @unchecked Sendable {
     case zero
     /// A pre-image at this address.
     case preimage(UInt)
+
+    var isLive: Bool {
+      if case .live = self { true } else { false }
+    }
   }
 
   /// The version that serves the snapshot.
@@ -68,20 +72,33 @@ struct SnapshotReader: @unchecked Sendable {
   func previousEpoch(ofPage page: Int) -> UInt64? { version(of: page)?.lower }
 
   /// True if the page was preserved for this snapshot on a guess, and reads the same in a later
-  /// snapshot (`nil`: in the live region): nobody has written to it.
+  /// snapshot (`nil`: in the live region): nobody has written anything new to it.
   func wasOnlyGuessed(_ page: Int, until later: SnapshotReader?) -> Bool {
-    guard version(of: page)?.isSpeculative == true else { return false }
+    version(of: page)?.isSpeculative == true && isSame(page, in: later)
+  }
+
+  /// Whether the page reads the same in a later snapshot, or in the live region (`nil`).
+  func isSame(_ page: Int, in later: SnapshotReader?) -> Bool {
+    let before = later?.locate(page) ?? .live
+    let isSame = isSame(page, before)
+    // The live page was compared, and the later snapshot has got a version of its own meanwhile.
+    if let later, case .live = before, case let now = later.locate(page), !now.isLive {
+      return self.isSame(page, now)
+    }
+    return isSame
+  }
+
+  private func isSame(_ page: Int, _ other: Source) -> Bool {
     let count = unsafe region.pointee.pageSize
     let live = unsafe region.pointee.address(ofPage: page)
-    let now = later?.locate(page) ?? .live
-    switch (locate(page), now) {
-    case (.preimage(let old), .preimage(let new)): return Kernel.isEqual(old, new, count: count)
-    case (.preimage(let old), .live): return Kernel.isEqual(old, live, count: count)
-    case (.preimage(let old), .zero): return Kernel.isZero(old, count: count)
-    case (.zero, .preimage(let new)): return Kernel.isZero(new, count: count)
-    case (.zero, .live): return Kernel.isZero(live, count: count)
-    case (.zero, .zero): return true
-    case (.live, _): return true
+    switch (locate(page), other) {
+    case (.live, .live), (.zero, .zero): return true
+    case (.preimage(let one), .preimage(let two)): return Kernel.isEqual(one, two, count: count)
+    case (.preimage(let one), .live), (.live, .preimage(let one)):
+      return Kernel.isEqual(one, live, count: count)
+    case (.preimage(let one), .zero), (.zero, .preimage(let one)):
+      return Kernel.isZero(one, count: count)
+    case (.zero, .live), (.live, .zero): return Kernel.isZero(live, count: count)
     }
   }
 

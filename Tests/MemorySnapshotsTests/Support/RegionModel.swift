@@ -133,13 +133,18 @@ struct RegionModel {
     }
   }
 
-  /// Whether the reported changes since a snapshot hold all that was written, and nothing that was
-  /// not at least prepared for it.
+  /// Whether the reported changes since a snapshot hold all that was written (pages that were
+  /// preserved on a guess: that differs), and nothing that was not at least prepared for it.
   func reportsChanges(_ index: Int) -> Bool {
     let ranges = region.changedRanges(since: past[index].snapshot)
     let joined = zip(ranges, ranges.dropFirst()).allSatisfy { $0.upperBound < $1.lowerBound }
     let reported = pages(of: ranges)
-    return joined && past[index].written.isSubset(of: reported)
+    let isGuessing = region.options.preservesAhead || region.options.preservesHotPages
+    let wanted = past[index].written.filter {
+      !isGuessing
+        || RegionModel.content(live, $0) != RegionModel.content(past[index].pages, $0)
+    }
+    return joined && wanted.isSubset(of: reported)
       && reported.isSubset(of: past[index].touched)
   }
 
