@@ -94,7 +94,6 @@ enum FaultHandlerThread {
     let outcome = unsafe FaultResolver(region: region).resolve(page)
     switch outcome {
     case .resolved:
-      unsafe region.pointee.counters.writeFaults.add(1, ordering: .relaxed)
       unsafe region.pointee.counters.serviceTime.add(
         nanoseconds: Kernel.nanoseconds() &- start)
     case .duplicate:

@@ -85,6 +85,8 @@ struct FaultResolver: @unchecked Sendable {
         let claimed = claim(page..<page + 1, .fault)
         if claimed.isStarved { return starve() }
         guard claimed.end > page else { continue }
+        // Counted before the writer is woken, so that it finds its own fault in the statistics.
+        unsafe region.pointee.counters.writeFaults.add(1, ordering: .relaxed)
         unsafe region.pointee.hotPages.countFault(on: word, region.pointee.epoch)
         let ahead = pagesAhead(of: page)
         if wakesFirst {

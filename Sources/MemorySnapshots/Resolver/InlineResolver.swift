@@ -25,7 +25,6 @@ struct InlineResolver {
       unsafe region.pointee.gate.leave()
       switch outcome {
       case .resolved:
-        unsafe region.pointee.counters.writeFaults.add(1, ordering: .relaxed)
         unsafe region.pointee.counters.serviceTime.add(nanoseconds: Kernel.nanoseconds() &- began)
         return
       case .duplicate:

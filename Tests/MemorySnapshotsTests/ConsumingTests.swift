@@ -1,0 +1,96 @@
+import Foundation
+import MemorySnapshots
+import SystemPackage
+import Testing
+
+@Suite("Consuming a snapshot", .timeLimit(.minutes(1)))
+struct ConsumingTests {
+  @Test(
+    "What is consumed is the snapshot, each part once and in order, while writers overtake",
+    arguments: MemoryRegion.Backing.allCases, MemoryRegion.FaultDelivery.allCases)
+  func handsOutEverything(
+    _ backing: MemoryRegion.Backing, _ delivery: MemoryRegion.FaultDelivery
+  ) async throws {
+    let pages = 600
+    let region = try MemoryRegion(
+      pages: pages, options: .init(backing: backing, faultDelivery: delivery))
+    for page in 0..<pages { region[page] = UInt64(page + 1) }
+    let snapshot = try region.makeSnapshot()
+    let isDone = Shared(false)
+    async let writer: Void = onThread {
+      var page = pages - 1
+      while !isDone.isSet {
+        region[page] = 0xdead
+        page = page == 0 ? pages - 1 : page - 1
+      }
+    }
+    var next = 0
+    var wrongPages: [Int] = []
+    try unsafe snapshot.consume { bytes, range in
+      #expect(range.lowerBound == next)
+      next = range.upperBound
+      for page in range.lowerBound / pageSize..<range.upperBound / pageSize {
+        let value = unsafe bytes.load(
+          fromByteOffset: page * pageSize - range.lowerBound, as: UInt64.self)
+        if value != UInt64(page + 1) { wrongPages.append(page) }
+      }
+    }
+    isDone.set()
+    try await writer
+    #expect(next == region.byteCount)
+    #expect(wrongPages == [])
+    #expect(throws: SnapshotError.self) { try snapshot.word(ofPage: 0) }
+    #expect(region.statistics.snapshotsLive == 0)
+    #expect(region.statistics.preservedBytes == 0)
+  }
+
+  @Test(
+    "Pages behind the consumer take neither a fault nor memory",
+    arguments: MemoryRegion.Backing.allCases)
+  func letsGo(_ backing: MemoryRegion.Backing) throws {
+    let pages = 64
+    let region = try MemoryRegion(
+      pages: pages, options: .init(backing: backing, tracksChangesWhenIdle: true))
+    region.fillPages(0..<pages, with: 1)
+    let snapshot = try region.makeSnapshot()
+    try unsafe snapshot.consume { _, range in
+      let faults = region.statistics.writeFaults
+      for page in 0..<range.lowerBound / pageSize { region[page] = 2 }
+      #expect(region.statistics.writeFaults == faults)
+    }
+    let faults = region.statistics.writeFaults
+    region.fillPages(0..<pages, with: 3)
+    #expect(region.statistics.writeFaults == faults)
+    #expect(region.statistics.mostPreservedBytes == 0)
+  }
+
+  @Test("Other snapshots keep what they need of the pages that are let go of")
+  func sparesOthers() throws {
+    let region = try MemoryRegion(pages: 64)
+    region.fillPages(0..<64, with: 1)
+    let older = try region.makeSnapshot()
+    region[3] = 7
+    let consumed = try region.makeSnapshot()
+    let file = try TemporaryFile()
+    try consumed.consume(to: file.descriptor)
+    region.fillPages(0..<64, with: 9)
+    #expect(try older.bytes(in: 0..<region.byteCount).allSatisfy { $0 == 1 })
+    #expect(try file.read(3 * pageSize, 8) == [7, 0, 0, 0, 0, 0, 0, 0])
+    #expect(try file.size() == region.byteCount)
+  }
+
+  @Test("A snapshot with an open view is not consumed, and stays as it is")
+  func refusesViews() throws {
+    let region = try MemoryRegion(pages: 4)
+    region[1] = 5
+    let snapshot = try region.makeSnapshot()
+    let view = try ViewBox(snapshot)
+    let error = #expect(throws: SnapshotError.self) {
+      try unsafe snapshot.consume { _, _ in }
+    }
+    #expect(error?.code == .invalidArgument)
+    region[1] = 6
+    #expect(view.view.word(ofPage: 1) == 5)
+    #expect(try snapshot.word(ofPage: 1) == 5)
+  }
+}

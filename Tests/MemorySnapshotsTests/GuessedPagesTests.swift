@@ -1,0 +1,127 @@
+import MemorySnapshots
+import Testing
+
+/// Pages that are preserved before anybody writes to them: ahead of a stream of writes, or because
+/// they are written to again and again.
+@Suite("Pages preserved on a guess", .timeLimit(.minutes(1)))
+struct GuessedPagesTests {
+  @Test(
+    "A writer that goes through the region takes a fraction of the faults",
+    arguments: MemoryRegion.Backing.allCases, MemoryRegion.FaultDelivery.allCases)
+  func streams(
+    _ backing: MemoryRegion.Backing, _ delivery: MemoryRegion.FaultDelivery
+  ) throws {
+    let pages = 4096
+    let region = try MemoryRegion(
+      pages: pages, options: .init(backing: backing, faultDelivery: delivery))
+    region.fillPages(0..<pages, with: 1)
+    let snapshot = try region.makeSnapshot()
+    for page in 0..<pages { region[page] = 2 }
+    let statistics = region.statistics
+    #expect(statistics.writeFaults < pages / 4)
+    #expect(statistics.pagesCopied.ahead > pages / 2)
+    #expect(statistics.pagesAhead.used > pages / 2)
+    #expect(try snapshot.bytes(in: 0..<region.byteCount).allSatisfy { $0 == 1 })
+  }
+
+  @Test("Four streams at once are told apart")
+  func interleavedStreams() throws {
+    let length = 512
+    let region = try MemoryRegion(pages: 4 * length)
+    region.fillPages(0..<4 * length, with: 1)
+    let snapshot = try region.makeSnapshot()
+    for page in 0..<length {
+      for stream in 0..<4 { region[stream * length + page] = 2 }
+    }
+    #expect(region.statistics.writeFaults < length)
+    #expect(try snapshot.bytes(in: 0..<region.byteCount).allSatisfy { $0 == 1 })
+  }
+
+  @Test("Random writers have nothing preserved ahead of them")
+  func randomWrites() throws {
+    var random = SeededGenerator(seed: 11)
+    let pages = 4096
+    let region = try MemoryRegion(pages: pages)
+    region.fillPages(0..<pages, with: 1)
+    let snapshot = try region.makeSnapshot()
+    // Every other page, so that no page follows its neighbour.
+    for page in (0..<pages / 2).shuffled(using: &random) { region[2 * page] = 2 }
+    #expect(region.statistics.pagesCopied.ahead == 0)
+    #expect(region.statistics.writeFaults == pages / 2)
+    snapshot.release()
+  }
+
+  @Test("Switched off, every page takes its own fault")
+  func switchedOff() throws {
+    let pages = 256
+    let region = try MemoryRegion(
+      pages: pages, options: .init(preservesAhead: false, preservesHotPages: false))
+    region.fillPages(0..<pages, with: 1)
+    for round in 0..<4 {
+      let snapshot = try region.makeSnapshot()
+      for page in 0..<pages { region[page] = UInt64(round) }
+      snapshot.release()
+    }
+    #expect(region.statistics.writeFaults == 4 * pages)
+    #expect(region.statistics.hotPages.budget == 0)
+  }
+
+  @Test("A page that was only guessed is not reported as changed")
+  func changes() throws {
+    let region = try MemoryRegion(pages: 128)
+    region.fillPages(0..<128, with: 1)
+    let first = try region.makeSnapshot()
+    for page in 10..<14 { region[page] = 2 }
+    #expect(region.statistics.pagesCopied.ahead > 0)
+    #expect(region.changedRanges(since: first) == [10 * pageSize..<14 * pageSize])
+    let second = try region.makeSnapshot()
+    region[100] = 3
+    #expect(second.changedRanges(since: first) == [10 * pageSize..<14 * pageSize])
+    #expect(region.changedRanges(since: second) == [100 * pageSize..<101 * pageSize])
+  }
+
+  @Test("Pages that are written to in every interval are preserved before their writers come back")
+  func hotPages() async throws {
+    var random = SeededGenerator(seed: 5)
+    let region = try MemoryRegion(pages: 4096)
+    region.fillPages(0..<4096, with: 1)
+    let hot = Array((0..<2048).shuffled(using: &random).prefix(64)).map { 2 * $0 }
+    var previous = try region.makeSnapshot()
+    for round in 1...12 {
+      for page in hot { region[page] = UInt64(round) }
+      let next = try region.makeSnapshot()
+      for page in hot { #expect(try next.word(ofPage: page) == UInt64(round)) }
+      previous.release()
+      previous = next
+      // Nothing is guessed in every fourth interval, nor before a page has recurred.
+      if round > 2, (round + 1) % 4 != 0 {
+        let wanted = region.statistics.pagesCopied.whileHot
+        #expect(
+          await eventually {
+            region.statistics.pagesCopied.whileHot > 0
+              && region.statistics.pagesCopied.whileHot >= wanted
+          })
+      }
+    }
+    #expect(region.statistics.pagesCopied.whileHot > 0)
+    for page in hot { #expect(try previous.word(ofPage: page) == 12) }
+  }
+
+  @Test("Copied with the snapshot, hot pages are as they were, and take no fault")
+  func copiedAtOnce() throws {
+    let region = try MemoryRegion(pages: 256, options: .init(preservesHotPages: false))
+    region.fillPages(0..<256, with: 1)
+    var snapshots = [try region.makeSnapshot()]
+    for round in 1...6 {
+      let faults = region.statistics.writeFaults
+      for page in stride(from: 0, to: 64, by: 2) { region[page] = UInt64(round) }
+      if round > 2 { #expect(region.statistics.writeFaults == faults) }
+      snapshots.append(try region.makeSnapshot(copyingHotPages: true))
+    }
+    for (round, snapshot) in snapshots.enumerated() where round > 0 {
+      #expect(try snapshot.word(ofPage: 2) == UInt64(round))
+      #expect(try snapshot.word(ofPage: 3) == 0x0101_0101_0101_0101)
+    }
+    #expect(region.statistics.pagesCopied.whileHot > 0)
+  }
+}
