@@ -19,10 +19,14 @@ extension RegionState {
   /// - Parameter hasMemory: Whether the system has memory for more slots.
   func relieve(hasMemory: Bool) -> Relief {
     let relief: Relief? = control.withLock { snapshots in
+      let limitWasHit = limitIsHit.exchange(false, ordering: .relaxed)
       if hasRoom(snapshots) { return nil }
-      if hasMemory, isBelowLimit { return .needsSlots }
-      if blocksWritersWhenFull { return .done }
-      return makeRoom(&snapshots) ? nil : .needsPatience
+      if hasMemory, isBelowLimit || !limitWasHit {
+        return unsafe store.pointee.hasFreeSlots ? nil : .needsSlots
+      }
+      if !blocksWritersWhenFull, makeRoom(&snapshots) { return nil }
+      limitIsHit.store(true, ordering: .relaxed)
+      return blocksWritersWhenFull ? .done : .needsPatience
     }
     if let relief { return relief }
     _ = starved.exchange(0)
