@@ -69,8 +69,11 @@ extension RegionState {
       if lifted == count { return false }
       let isIdle = control.withLock { snapshots in
         guard snapshots.isEmpty else { return false }
+        // Whoever prepares pages for writing must not find them open before they are.
+        gate.close()
         slices.open(slice: slice)
         unprotect(pages(ofSlice: slice))
+        openGate()
         return true
       }
       guard isIdle else { return true }
