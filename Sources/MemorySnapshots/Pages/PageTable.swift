@@ -127,8 +127,10 @@ struct PageTable: ~Copyable, @unchecked Sendable {
 
   // MARK: - What was written since
 
-  /// Records that a page was given `epoch`. Relaxed: whoever must see it closes the gate first,
-  /// which orders it. Epochs only grow while the gate is passed, so a plain store never lowers one.
+  /// Records that a page was given `epoch`, before its word is published. Relaxed: a snapshot that
+  /// is taken closes the gate first, which orders it; whoever asks what has changed since a snapshot
+  /// is ordered after the writes that he knows of by the fault they took. Epochs only grow while the
+  /// gate is passed, so a plain store never lowers one.
   @_noLocks
   func raiseGroup(of page: Int, to epoch: UInt64) {
     let group = page / PageTable.pagesPerGroup
