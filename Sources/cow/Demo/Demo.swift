@@ -1,0 +1,9 @@
+internal import ArgumentParser
+
+/// `cow demo`: copy-on-write at work, that of snapshots unless another is named.
+struct Demo: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Show copy-on-write at work.",
+    subcommands: [DemoSnapshot.self],
+    defaultSubcommand: DemoSnapshot.self)
+}
