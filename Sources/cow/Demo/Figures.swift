@@ -12,7 +12,7 @@ struct Figures: Codable {
   init(_ byteCount: Int, _ narration: Narration) throws {
     self.byteCount = byteCount
     try narration.heading(
-      "\nMeasured with \(byteCount >> 20) MiB in \(Machine.pageSize)-byte pages",
+      "\nMeasured with \(byteCount >> 20) MiB",
       columns: ("snapshot", "beside"))
     pauses = try MemoryRegion.Backing.allCases.map { backing in
       let pause = try Figures.measure("pause", narration) {
