@@ -72,8 +72,10 @@ public final class MemoryRegion: @unchecked Sendable {
   /// `options.backing` has no effect: private and shared mappings are told apart. Views copy pages as
   /// they are read. Other processes that map the same shared memory bypass the protection.
   ///
-  /// - Parameter buffer: Whole pages of readable, writable, anonymous or shared memory (mmap(2)
-  ///   with MAP_ANONYMOUS, memfd_create(2), shm_open(3)).
+  /// - Parameters:
+  ///   - buffer: Whole pages of readable, writable, anonymous or shared memory (mmap(2) with
+  ///     MAP_ANONYMOUS, memfd_create(2), shm_open(3)).
+  ///   - options: How the region is made.
   /// - Throws: `SnapshotError` with `.unprotectableMapping` for a mapping of a file, of explicit
   ///   huge pages, or that is not writable, and as `init(byteCount:options:)` does.
   public convenience init(
