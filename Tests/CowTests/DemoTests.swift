@@ -1,5 +1,6 @@
 import Foundation
 import MemorySnapshots
+import Synchronization
 import Testing
 
 @Suite struct `cow demo` {
@@ -61,6 +62,20 @@ import Testing
     let figures: Figures?
   }
 
+  /// The only way to make a right snapshot look wrong: a file that is no longer what was loaded.
+  @Test(.enabled(if: hasUserfault, "userfaultfd is not to be had"))
+  func `says that something differs when the file changes meanwhile`() throws {
+    let file = try folder.makeFile("file", Data(repeating: 7, count: 16 << 20))
+    let changing = try ChangingFile(file)
+    let outcome = try Tool.run("demo", file.path, "--megabytes", "0")
+    changing.stop()
+    #expect(outcome.exitCode == 1)
+    #expect(outcome.output.contains("DIFFERS AT BYTE"))
+    #expect(!outcome.output.contains("Everything was equal"))
+    #expect(outcome.errorLines.count == 2)
+    #expect(outcome.errors.contains("the saved snapshot differs from the file at byte"))
+  }
+
   // MARK: - Bad input
 
   private func expectRefusal(
@@ -119,5 +134,31 @@ import Testing
     let environment = ["TMPDIR": folder.url.appendingPathComponent("missing").path]
     let outcome = try Tool.run("demo", file.path, environment: environment)
     expectRefusal(outcome, exitCode: 73, "set TMPDIR")
+  }
+}
+
+/// A file whose first bytes a thread changes all the time, never to a value that they had before.
+private final class ChangingFile: Sendable {
+  private let isStopping = Atomic<Bool>(false)
+  private let hasStopped = DispatchSemaphore(value: 0)
+
+  init(_ file: URL) throws {
+    let handle = try FileHandle(forWritingTo: file)
+    let thread = Thread { [self] in
+      var value: UInt64 = 0
+      while !isStopping.load(ordering: .relaxed) {
+        value &+= 1
+        try? handle.seek(toOffset: 0)
+        unsafe try? handle.write(contentsOf: withUnsafeBytes(of: value) { unsafe Data($0) })
+        usleep(1000)
+      }
+      hasStopped.signal()
+    }
+    thread.start()
+  }
+
+  func stop() {
+    isStopping.store(true, ordering: .relaxed)
+    hasStopped.wait()
   }
 }

@@ -86,8 +86,9 @@ struct InputFile: ~Copyable {
       unsafe try readExactly(descriptor, at: offset, into: part, name)
       let other = unsafe try block(offset..<end)
       if unsafe !isEqual(UnsafeRawBufferPointer(part), other) {
-        return unsafe zip(part, other).enumerated().first { $0.element.0 != $0.element.1 }
-          .map { offset + $0.offset }
+        let position = unsafe zip(part, other).enumerated()
+          .first { $0.element.0 != $0.element.1 }?.offset
+        return offset + (position ?? 0)
       }
       offset = end
       bar.update(offset, of: byteCount)
