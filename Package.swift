@@ -36,9 +36,15 @@ let package = Package(
       name: "MemoryAccounting",
       dependencies: ["CUserfault", .product(name: "SystemPackage", package: "swift-system")],
       swiftSettings: swiftSettings),
+    .target(
+      name: "CDemo",
+      dependencies: ["CUserfault"],
+      path: "CSupport/CDemo",
+      cSettings: [.treatAllWarnings(as: .error)]),
     .executableTarget(
       name: "cow",
       dependencies: [
+        "CDemo",
         "MemorySnapshots",
         "MemoryAccounting",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -62,7 +68,7 @@ let package = Package(
       swiftSettings: swiftSettings),
     .testTarget(
       name: "CowTests",
-      dependencies: ["cow"],
+      dependencies: ["cow", "MemorySnapshots"],
       swiftSettings: swiftSettings),
   ]
 )

@@ -83,8 +83,10 @@ public final class MemoryRegion: @unchecked Sendable {
   /// children do not get the memory as long as the region lives. Do not adopt memory of malloc(3), a
   /// thread's stack, or anything else that the library's callers run on.
   ///
-  /// - Parameter buffer: Whole pages of readable, writable, anonymous or shared memory (mmap(2)
-  ///   with MAP_ANONYMOUS, memfd_create(2), shm_open(3)).
+  /// - Parameters:
+  ///   - buffer: Whole pages of readable, writable, anonymous or shared memory (mmap(2) with
+  ///     MAP_ANONYMOUS, memfd_create(2), shm_open(3)).
+  ///   - options: How the region is made.
   /// - Throws: `SnapshotError` with `.unprotectableMapping` for a mapping of a file, of explicit
   ///   huge pages, or that is not writable, and as `init(byteCount:options:)` does.
   public convenience init(
