@@ -10,7 +10,11 @@
  *   -DSCENARIO_RELEASE       three snapshots share versions, releases in any order, slots reused
  *   -DSCENARIO_VIEW          views of two snapshots, readers by view and by copy
  *   -DSCENARIO_RESTORE       roll back to the older of two snapshots among writers
+ *   -DSCENARIO_VIEW_CLOSE    views are closed, and snapshots released, while others need a page
  *   -DSCENARIO_FULL          too few slots: writers block until a release
+ *
+ * -DONLY=CUT|ISOLATION|COPIES|SLOTS_IN_USE|REST leaves one kind of assertion: a mutant has to be
+ * caught by the property that it is about. -DMUTANT_... puts one mistake in.
  *
  * Granularity: one transition is one access to shared memory, or one step of the kernel. Accesses
  * are put together (atomic, d_step) only where nobody else can tell the difference. A guard on
@@ -72,6 +76,16 @@
 #define RESTORER
 #define READER
 
+#elif defined(SCENARIO_VIEW_CLOSE)
+#define PAGES 1
+#define WRITERS 1
+#define EPOCHS 2
+#define SLOTS 2
+#define VIEWS 2
+#define INLINE
+#define RELEASES
+#define READER
+
 #elif defined(SCENARIO_FULL)
 #define PAGES 1
 #define WRITERS 2
@@ -87,6 +101,18 @@
 
 #ifndef VIEWS
 #define VIEWS 0
+#endif
+
+#ifdef WITHOUT_READER       /* searches for livelocks are dear, and readers wait for nobody */
+#undef READER
+#endif
+
+/* A kernel whose re-check before sleeping looks at the protection itself. There is none; it shows
+ * what the real one asks of the protocol. */
+#ifdef IDEAL_KERNEL
+#define MAY_SLEEP(page) wp[page]
+#else
+#define MAY_SLEEP(page) true
 #endif
 
 /* ------------------------------------------------------------------- kernel */
@@ -139,7 +165,7 @@ inline wait(me, page) {
   d_step { waits[me] = page + 1; unread[me] = true };
   if
   :: d_step { !wp[page] -> waits[me] = 0; unread[me] = false }
-  :: true
+  :: MAY_SLEEP(page)
   fi;
   waits[me] == 0
 }
@@ -189,6 +215,7 @@ byte keeper[SLOTS + 1];     /* the view whose page holds the content, 0: the slo
 #define AT(k, p) ((k) * PAGES + (p))
 bool viewOpen[VIEWS + 1];
 bool viewReady[VIEWS + 1];
+bool viewMapped[VIEWS + 1];
 bool viewOwn[(VIEWS + 1) * PAGES];    /* the kernel has made a private copy */
 byte viewPage[(VIEWS + 1) * PAGES];
 /* What a load from a view gives: its private copy, or the page of the file. */
@@ -202,16 +229,52 @@ byte expected[(EPOCHS + 1) * PAGES];
 #define EXPECTED(s, p) expected[(s) * PAGES + (p)]
 
 byte copiedIn[PAGES];       /* the epoch in which the page was last preserved */
+#if VIEWS
+bool viewHeld[VIEWS + 1];   /* somebody reads the view */
+#endif
 bool held[EPOCHS + 1];      /* somebody works with the snapshot, so its owner does not release it */
 byte finished;
 
-/* `check` wants each mutant caught by the property that it is about, and can switch the others
- * off. */
-#ifdef ONLY_CUT
-#define ISOLATION(condition) skip
-#else
-#define ISOLATION(condition) assert(condition)
+/* ---------------------------------------------------------------- properties */
+
+#define ALL 0
+#define CUT 1            /* a snapshot that holds a store holds every store before it */
+#define ISOLATION 2      /* a page of a snapshot reads the same for ever */
+#define COPIES 3         /* a page is copied once per epoch at most */
+#define SLOTS_IN_USE 4   /* no slot is read after it was freed, no view after it was unmapped */
+#define REST 5           /* in the end nothing is held, lost or wrongly protected */
+#ifndef ONLY
+#define ONLY ALL
 #endif
+
+#if ONLY == ALL || ONLY == CUT
+#define CHECK_CUT(c) assert(c)
+#else
+#define CHECK_CUT(c) skip
+#endif
+#if ONLY == ALL || ONLY == ISOLATION
+#define CHECK_ISOLATION(c) assert(c)
+#else
+#define CHECK_ISOLATION(c) skip
+#endif
+#if ONLY == ALL || ONLY == COPIES
+#define CHECK_COPIES(c) assert(c)
+#else
+#define CHECK_COPIES(c) skip
+#endif
+#if ONLY == ALL || ONLY == SLOTS_IN_USE
+#define CHECK_SLOTS(c) assert(c)
+#else
+#define CHECK_SLOTS(c) skip
+#endif
+#if ONLY == ALL || ONLY == REST
+#define CHECK_REST(c) assert(c)
+#else
+#define CHECK_REST(c) skip
+#endif
+
+/* No lost wake-up and no deadlock need no assertion: whoever is left waiting in the end is an
+ * invalid end state. No livelock: no fair cycle (a search of its own). */
 
 /* --------------------------------------------------------------------- gate */
 
@@ -257,7 +320,7 @@ inline touchViews(page) {
        :: viewOpen[k] && !viewOwn[AT(k, page)] ->
 #else
        :: viewOpen[k] && k > preserved[page] ->
-          assert(!viewOwn[AT(k, page)]);
+          CHECK_COPIES(!viewOwn[AT(k, page)]);
           where = k;
 #endif
           viewOwn[AT(k, page)] = true;
@@ -290,7 +353,9 @@ inline publish(page) {
 
 /* UFFDIO_WRITEPROTECT: first the page-table entry, then the wait queue. */
 inline unprotect(page) {
+#ifndef MUTANT_UNPROTECT_FORGOTTEN
   wp[page] = false;
+#endif
   wake(page)
 }
 
@@ -315,7 +380,7 @@ inline preserve(page) {
        od;
        if
        :: v <= SLOTS ->
-          assert(copiedIn[page] < now);    /* no double copy */
+          CHECK_COPIES(copiedIn[page] < now);
           copiedIn[page] = now;
           used[v] = true;
           pageOf[v] = page;
@@ -374,9 +439,14 @@ inline resolve(page, mayWait) {
 #endif
         inside--
      :: atomic { IS_TAKEN(page) -> inside-- }
+#ifdef MUTANT_CLAIM_NOT_ATOMIC
+     :: claim[page] == FREE && preserved[page] < epoch ->
+        atomic { claim[page] = RESOLVING; now = epoch; newestNow = newestLive };
+#else
      :: atomic { claim[page] == FREE && preserved[page] < epoch ->
           claim[page] = RESOLVING; now = epoch; newestNow = newestLive
         };
+#endif
         preserve(page);
         if
         :: atomic { v > SLOTS -> claim[page] = FREE; v = 0; now = 0; newestNow = 0 };
@@ -412,8 +482,10 @@ inline giveUp(page, mayWait) {
 /* What version v of the page holds. */
 #if VIEWS
 #define CONTENT(v, p) (keeper[v] > 0 -> VIEWLOAD(keeper[v], p) : content[v])
+#define IN_USE(v) (used[v] && (keeper[v] == 0 || viewMapped[keeper[v]]))
 #else
 #define CONTENT(v, p) content[v]
+#define IN_USE(v) used[v]
 #endif
 
 #ifdef RELEASES
@@ -450,7 +522,7 @@ inline copyPage(s, page) {
   :: locate(s, page);
      if
      :: atomic { v > 0 ->
-          assert(used[v]);       /* no use of a freed slot */
+          CHECK_SLOTS(IN_USE(v));
           x = CONTENT(v, page);
           v = 0;
           looked = false;
@@ -514,7 +586,7 @@ inline makeSnapshot() {
 
 #ifdef RELEASES
 inline release(s) {
-  atomic { !control && isLive[s] && !held[s] -> control = true; isLive[s] = false };
+  atomic { !control && !held[s] -> control = true; isLive[s] = false };
   d_step {
     p = s;
     do
@@ -560,8 +632,22 @@ inline release(s) {
      d_step {
        used[v] = false;
        content[v] = POISON;
-       lower[v] = 0; upper[v] = 0; older[v] = 0; pageOf[v] = 0; owner[v] = 0
+       lower[v] = 0; upper[v] = 0; older[v] = 0; pageOf[v] = 0; owner[v] = 0;
+#if VIEWS
+       where = keeper[v];
+       keeper[v] = 0
+#else
+       skip
+#endif
      };
+#if VIEWS
+     if
+     :: atomic { where > 0 && !viewOpen[where] -> k = v };
+        unmapUnlessNeeded(where);
+        atomic { v = k; k = 0; where = 0 }
+     :: atomic { where == 0 || viewOpen[where] -> where = 0 }
+     fi;
+#endif
 #ifdef SCENARIO_FULL
      if
      :: atomic { starved -> starved = false }; wakeRegion()
@@ -578,7 +664,7 @@ inline release(s) {
 inline makeView(s) {
   atomic { !control -> control = true };
   closeGate();
-  viewOpen[s] = true;
+  d_step { viewOpen[s] = true; viewMapped[s] = true };
   openGate();
   /* From here resolvers keep the view right. What was preserved before, is filled in. */
   p = 0;
@@ -588,7 +674,7 @@ inline makeView(s) {
      atomic {
        if
        :: v > 0 && keeper[v] != s ->
-          assert(used[v]);
+          CHECK_SLOTS(IN_USE(v));
           viewPage[AT(s, p)] = CONTENT(v, p);
           viewOwn[AT(s, p)] = true
        :: else
@@ -602,10 +688,50 @@ inline makeView(s) {
 }
 #endif
 
+#if VIEWS && defined(RELEASES)
+/* The mapping stays while a version lives in it. Under the control lock. */
+inline unmapUnlessNeeded(s) {
+  d_step {
+    v = 1;
+    do
+#ifndef MUTANT_VIEW_UNMAPPED_AT_ONCE
+    :: v <= SLOTS && !(used[v] && keeper[v] == s) -> v++
+#endif
+    :: else -> break
+    od;
+    if
+#ifdef MUTANT_VIEW_UNMAPPED_AT_ONCE
+    :: true ->
+#else
+    :: v > SLOTS ->
+#endif
+       viewMapped[s] = false;
+       viewOwn[AT(s, 0)] = false;
+       viewPage[AT(s, 0)] = 0
+    :: else
+    fi;
+    v = 0
+  }
+}
+
+inline closeView(s) {
+  atomic { !control && !viewHeld[s] -> control = true; viewReady[s] = false };
+  closeGate();
+  viewOpen[s] = false;
+  openGate();
+  unmapUnlessNeeded(s);
+  control = false
+}
+#endif
+
 #ifdef RESTORER
 /* Not under the control lock, so that snapshots may be taken between two pages. */
 inline restorePage(s, page) {
   atomic { GATE_IS_OPEN -> inside++ };
+#ifdef MUTANT_CONTROL_LOCK_INSIDE_GATE
+  atomic { !control -> control = true };
+  control = false;
+#endif
   locate(s, page);
   if
   :: atomic { v > 0 -> source = v; v = 0 };
@@ -621,9 +747,10 @@ inline restorePage(s, page) {
      :: preserved[page] >= now
      fi;
      d_step {
-       assert(used[source] && !wp[page]);
+       CHECK_SLOTS(IN_USE(source));
+       CHECK_REST(!wp[page]);
        live[page] = CONTENT(source, page);
-       assert(live[page] == EXPECTED(s, page));
+       CHECK_ISOLATION(live[page] == EXPECTED(s, page));
        source = 0
      };
      d_step { claim[page] = FREE; v = 0; now = 0; newestNow = 0; inside-- }
@@ -712,20 +839,41 @@ proctype Preparer() {
 }
 #endif
 
+#if VIEWS
+/* A view keeps its snapshot. */
+#define CAN_RELEASE(s) (isLive[s] && !viewOpen[s])
+#else
+#define CAN_RELEASE(s) isLive[s]
+#endif
+
 /* The application's thread that takes snapshots, makes views, releases: in every order. */
 proctype Owner() {
   RESOLVER_LOCALS;
   READER_LOCALS;
   byte p;
+#if VIEWS && defined(RELEASES)
+  bool wasViewed[VIEWS + 1];
+#endif
   do
   :: epoch < EPOCHS -> makeSnapshot()
 #ifdef RELEASES
-  :: isLive[1] -> release(1)
-  :: isLive[2] -> release(2)
+  :: CAN_RELEASE(1) -> release(1)
+  :: CAN_RELEASE(2) -> release(2)
+#if VIEWS
+  :: atomic { isLive[1] && !wasViewed[1] -> wasViewed[1] = true }; makeView(1)
+  :: atomic { isLive[2] && !wasViewed[2] -> wasViewed[2] = true }; makeView(2)
+  :: viewReady[1] -> closeView(1)
+  :: viewReady[2] -> closeView(2)
+#endif
 #if EPOCHS > 2
   :: isLive[3] -> release(3)
 #endif
-  :: atomic { epoch == EPOCHS && !isLive[1] && !isLive[2] && !isLive[EPOCHS] -> break }
+  :: atomic { epoch == EPOCHS && !isLive[1] && !isLive[2] && !isLive[EPOCHS] ->
+#if VIEWS
+       wasViewed[1] = false; wasViewed[2] = false;
+#endif
+       break
+     }
 #elif VIEWS
   :: isLive[1] && !viewReady[1] -> makeView(1)
   :: isLive[2] && !viewReady[2] -> makeView(2)
@@ -758,20 +906,21 @@ proctype Reader() {
   fi;
   if
 #if VIEWS
-  :: viewReady[s] ->
-     x = VIEWLOAD(s, 0)
+  :: atomic { viewReady[s] -> viewHeld[s] = true };
+     CHECK_SLOTS(viewMapped[s]);
+     atomic { x = VIEWLOAD(s, 0); viewHeld[s] = false }
 #endif
   :: true ->
      copyPage(s, 0);
 #if PAGES > 1
-     atomic { ISOLATION(x == EXPECTED(s, 0)); first = x };
+     atomic { CHECK_ISOLATION(x == EXPECTED(s, 0)); first = x };
      copyPage(s, 1)
 #endif
   fi;
   atomic {
-    ISOLATION(x == EXPECTED(s, PAGES - 1));
+    CHECK_ISOLATION(x == EXPECTED(s, PAGES - 1));
 #ifdef CAUSAL
-    assert(x <= first);          /* a consistent cut */
+    CHECK_CUT(x <= first);
 #endif
     held[s] = false;
     s = 0; x = 0; v = 0;
@@ -810,7 +959,7 @@ inline checkSnapshot(s) {
      :: n > 0 && upper[n] >= s -> v = n; n = older[n]
      :: else -> break
      od;
-     ISOLATION((v > 0 -> CONTENT(v, p) : live[p]) == EXPECTED(s, p));
+     CHECK_ISOLATION((v > 0 -> CONTENT(v, p) : live[p]) == EXPECTED(s, p));
      p++
   :: else -> break
   od
@@ -839,14 +988,17 @@ init {
   };
   atomic {
     finished == actors && inside == 0;
-    assert(AT_REST(0) && AT_REST(PAGES - 1));
-    assert(!closed && !control && unlinkSequence % 2 == 0);
+    CHECK_REST(AT_REST(0) && AT_REST(PAGES - 1));
+    CHECK_REST(!closed && !control && unlinkSequence % 2 == 0);
     checkSnapshot(1);
     checkSnapshot(2);
 #ifdef RELEASES
+#if VIEWS
+    CHECK_REST(!viewMapped[1] && !viewMapped[2]);
+#endif
     actors = 1;
     do
-    :: actors <= SLOTS -> assert(!used[actors]); actors++
+    :: actors <= SLOTS -> CHECK_REST(!used[actors]); actors++
     :: else -> break
     od;
 #endif
