@@ -9,7 +9,8 @@
  *   -DSCENARIO_PREPARE       handler thread and prepareToWrite resolve the same page in parallel
  *   -DSCENARIO_RELEASE       three snapshots share versions, releases in any order, slots reused
  *   -DSCENARIO_VIEW          views of two snapshots, readers by view and by copy
- *   -DSCENARIO_RESTORE       roll back to the older of two snapshots among writers
+ *   -DSCENARIO_RESTORE       handler thread and a roll-back to the older of two snapshots
+ *   -DSCENARIO_RESTORE_READ  the same with faults resolved in the writers, and a reader by copy
  *   -DSCENARIO_VIEW_CLOSE    views are closed, and snapshots released, while others need a page
  *   -DSCENARIO_FULL          too few slots: writers block until a release
  *
@@ -73,6 +74,14 @@
 #define EPOCHS 2
 #define SLOTS 2
 #define HANDLER
+#define RESTORER
+
+#elif defined(SCENARIO_RESTORE_READ)
+#define PAGES 1
+#define WRITERS 2
+#define EPOCHS 2
+#define SLOTS 2
+#define INLINE
 #define RESTORER
 #define READER
 
@@ -778,7 +787,7 @@ inline restorePage(s, page) {
 #elif defined(SCENARIO_RELEASE)
 #define STEPS 3
 #define PROGRAM page = 0; value = step + 1
-#elif defined(SCENARIO_FULL) || defined(SCENARIO_RESTORE)
+#elif defined(SCENARIO_FULL)
 #define STEPS 1
 #define PROGRAM page = 0; value = 1 + me
 #else
