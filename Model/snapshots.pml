@@ -97,7 +97,7 @@
 
 #elif defined(SCENARIO_FULL)
 #define PAGES 1
-#define WRITERS 2
+#define WRITERS 1
 #define EPOCHS 2
 #define SLOTS 1
 #define HANDLER
@@ -116,8 +116,8 @@
 #undef READER
 #endif
 
-/* A kernel whose re-check before sleeping looks at the protection itself. There is none; it shows
- * what the real one asks of the protocol. */
+/* A kernel whose re-check before sleeping is exact. Linux's is not (see wait), but what the
+ * protocol must do for it, it must do for an exact one as well. */
 #ifdef IDEAL_KERNEL
 #define MAY_SLEEP(page) wp[page]
 #else
@@ -164,12 +164,16 @@ inline wakeRegion() {
 }
 
 /* A faulting thread queues itself, and only then looks again whether it has to wait, so that it
- * does not miss the wake of an un-protect in between. But what it looks at is whether the
- * page-table entry is *writable* (userfaultfd_must_wait: `!pte_write`), not whether userfaultfd
- * protects it, and an entry that was just un-protected, or is not there yet, need not be writable.
- * So a thread may fall asleep on a page that nobody protects, after the only wake that the
- * un-protect issues. This is why every message must be answered by a wake that follows its
- * reading. */
+ * does not miss the wake of an un-protect in between. That does not make up for a message that is
+ * dropped after that un-protect:
+ *
+ *   - What it looks at is whether the page-table entry is *writable* (userfaultfd_must_wait:
+ *     `!pte_write`), not whether userfaultfd protects it, and an entry that was just un-protected,
+ *     or is not there yet, need not be writable. So a thread may fall asleep on a page that nobody
+ *     protects, after the only wake that the un-protect issues.
+ *   - With an exact look, the next snapshot may protect the page again just before it.
+ *
+ * This is why every message must be answered by a wake that follows its reading. */
 inline wait(me, page) {
   d_step { waits[me] = page + 1; unread[me] = true };
   if
@@ -216,6 +220,9 @@ byte unlinkSequence;        /* odd while a release unlinks */
 
 #ifdef SCENARIO_FULL
 bool starved;
+byte releases;              /* how many have ended: what an application thread waits on for slots */
+/* The pool serves other regions too: one of them may keep the only slot for ever. */
+bool slotIsElsewhere;
 #endif
 
 #if VIEWS
@@ -657,14 +664,21 @@ inline release(s) {
      :: atomic { where == 0 || viewOpen[where] -> where = 0 }
      fi;
 #endif
-#ifdef SCENARIO_FULL
-     if
-     :: atomic { starved -> starved = false }; wakeRegion()
-     :: !starved
-     fi;
-#endif
      v++
   od;
+#ifdef SCENARIO_FULL
+  releases++;
+  /* Even if nothing was freed: with fewer snapshots, a page may need no slot any more. */
+  if
+#ifdef MUTANT_STARVED_WOKEN_BY_SLOTS_ALONE
+  :: atomic { starved && !used[1] -> starved = false }; wakeRegion()
+  :: !starved || used[1]
+#else
+  :: atomic { starved -> starved = false }; wakeRegion()
+  :: !starved
+#endif
+  fi;
+#endif
   atomic { control = false; p = 0; v = 0 }
 }
 #endif
@@ -788,8 +802,8 @@ inline restorePage(s, page) {
 #define STEPS 3
 #define PROGRAM page = 0; value = step + 1
 #elif defined(SCENARIO_FULL)
-#define STEPS 1
-#define PROGRAM page = 0; value = 1 + me
+#define STEPS 2
+#define PROGRAM page = 0; value = step + 1
 #else
 #define STEPS (2 - me)
 #define PROGRAM page = 0; value = 1 + 2 * me + step
@@ -823,7 +837,9 @@ end:
   do
   :: if
      :: atomic { unread[0] -> unread[0] = false; page = waits[0] - 1 }
+#if WRITERS > 1
      :: atomic { unread[1] -> unread[1] = false; page = waits[1] - 1 }
+#endif
      fi;
      resolve(page, false);
      page = 0
@@ -835,13 +851,24 @@ end:
 /* MemoryRegion.prepareToWrite for page 0: the same resolver, in an application thread. */
 proctype Preparer() {
   RESOLVER_LOCALS;
+#ifdef SCENARIO_FULL
+  byte seen;
+#endif
   do
-  :: resolve(0, true);
+  ::
+#ifdef SCENARIO_FULL
+     /* Before the attempt: whatever is released from here on, ends the wait. Looking for a free slot
+      * instead would not do: one may have been freed and used, for this very page. */
+     seen = releases;
+#endif
+     resolve(0, true);
      if
 #ifdef SCENARIO_FULL
-     :: atomic { again && !used[1] -> again = false }
-#endif
+     :: atomic { again && releases != seen -> again = false; seen = 0 }
+     :: atomic { !again -> seen = 0; break }
+#else
      :: atomic { !again -> break }
+#endif
      fi
   od;
   finished++
@@ -876,6 +903,10 @@ proctype Owner() {
 #endif
 #if EPOCHS > 2
   :: isLive[3] -> release(3)
+#endif
+#ifdef SCENARIO_FULL
+  /* One slot is enough for the page of the last snapshot, if it is ours. */
+  :: atomic { epoch == EPOCHS && !slotIsElsewhere && (!isLive[1] || !isLive[2]) -> break }
 #endif
   :: atomic { epoch == EPOCHS && !isLive[1] && !isLive[2] && !isLive[EPOCHS] ->
 #if VIEWS
@@ -955,6 +986,11 @@ proctype Restorer() {
 
 /* Nobody is left asleep, and all is at rest: the page is protected exactly when its word says so,
  * the gate is open and empty, no claim is held, no slot is lost. */
+#ifdef SCENARIO_FULL
+#define KEPT_ELSEWHERE slotIsElsewhere
+#else
+#define KEPT_ELSEWHERE false
+#endif
 #define AT_REST(p) (wp[p] == (preserved[p] < epoch) && claim[p] == FREE)
 
 /* Whatever has happened: a snapshot that lives reads as it must. */
@@ -977,6 +1013,12 @@ inline checkSnapshot(s) {
 init {
   byte actors, p, v, n;
   atomic {
+#ifdef SCENARIO_FULL
+    if
+    :: slotIsElsewhere = true; used[1] = true
+    :: true
+    fi;
+#endif
     run Writer(0); actors++;
 #if WRITERS > 1
     run Writer(1); actors++;
@@ -1007,7 +1049,7 @@ init {
 #endif
     actors = 1;
     do
-    :: actors <= SLOTS -> CHECK_REST(!used[actors]); actors++
+    :: actors <= SLOTS -> CHECK_REST(!used[actors] || isLive[owner[actors]] || KEPT_ELSEWHERE); actors++
     :: else -> break
     od;
 #endif
