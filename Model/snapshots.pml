@@ -12,6 +12,7 @@
  *   -DSCENARIO_RESTORE       handler thread and a roll-back to the older of two snapshots
  *   -DSCENARIO_RESTORE_READ  the same with faults resolved in the writers, and a reader by copy
  *   -DSCENARIO_VIEW_CLOSE    views are closed, and snapshots released, while others need a page
+ *   -DSCENARIO_ALL           views, releases, a restore, a reader, an inline writer: all at once
  *   -DSCENARIO_FULL          too few slots: writers block until a release
  *
  * -DONLY=CUT|ISOLATION|COPIES|SLOTS_IN_USE|REST leaves one kind of assertion: a mutant has to be
@@ -93,6 +94,17 @@
 #define VIEWS 2
 #define INLINE
 #define RELEASES
+#define READER
+
+#elif defined(SCENARIO_ALL)
+#define PAGES 1
+#define WRITERS 1
+#define EPOCHS 2
+#define SLOTS 2
+#define VIEWS 2
+#define INLINE
+#define RELEASES
+#define RESTORER
 #define READER
 
 #elif defined(SCENARIO_FULL)
@@ -248,7 +260,7 @@ byte copiedIn[PAGES];       /* the epoch in which the page was last preserved */
 #if VIEWS
 bool viewHeld[VIEWS + 1];   /* somebody reads the view */
 #endif
-bool held[EPOCHS + 1];      /* somebody works with the snapshot, so its owner does not release it */
+byte held[EPOCHS + 1];      /* how many work with the snapshot: its owner does not release it */
 byte finished;
 
 /* ---------------------------------------------------------------- properties */
@@ -801,6 +813,9 @@ inline restorePage(s, page) {
 #elif defined(SCENARIO_RELEASE)
 #define STEPS 3
 #define PROGRAM page = 0; value = step + 1
+#elif defined(SCENARIO_ALL)
+#define STEPS 1
+#define PROGRAM page = 0; value = 1
 #elif defined(SCENARIO_FULL)
 #define STEPS 2
 #define PROGRAM page = 0; value = step + 1
@@ -935,10 +950,10 @@ proctype Reader() {
   byte first;
 #endif
   if
-  :: atomic { isLive[1] -> s = 1; held[s] = true }
-  :: atomic { isLive[2] -> s = 2; held[s] = true }
+  :: atomic { isLive[1] -> s = 1; held[s]++ }
+  :: atomic { isLive[2] -> s = 2; held[s]++ }
 #if EPOCHS > 2
-  :: atomic { isLive[3] -> s = 3; held[s] = true }
+  :: atomic { isLive[3] -> s = 3; held[s]++ }
 #endif
 #ifdef RELEASES
   :: atomic { epoch == EPOCHS && !isLive[1] && !isLive[2] && !isLive[EPOCHS] -> goto done }
@@ -962,7 +977,7 @@ proctype Reader() {
 #ifdef CAUSAL
     CHECK_CUT(x <= first);
 #endif
-    held[s] = false;
+    held[s]--;
     s = 0; x = 0; v = 0;
 #if PAGES > 1
     first = 0
@@ -978,8 +993,14 @@ proctype Restorer() {
   RESOLVER_LOCALS;
   READER_LOCALS;
   byte source;
-  isLive[1];
-  restorePage(1, 0);
+  if
+  :: atomic { isLive[1] -> held[1]++ };
+     restorePage(1, 0);
+     held[1]--
+#ifdef RELEASES
+  :: epoch == EPOCHS && !isLive[1]
+#endif
+  fi;
   finished++
 }
 #endif
