@@ -51,13 +51,17 @@ let package = Package(
         "MemorySnapshots", "CUserfault", .product(name: "SystemPackage", package: "swift-system"),
       ],
       swiftSettings: swiftSettings),
+    .executableTarget(
+      name: "accounting-scenarios",
+      path: "Tests/AccountingScenarios",
+      cSettings: [.treatAllWarnings(as: .error)]),
     .testTarget(
       name: "MemoryAccountingTests",
-      dependencies: ["MemoryAccounting", "CUserfault"],
+      dependencies: ["MemoryAccounting", "CUserfault", "accounting-scenarios"],
       swiftSettings: swiftSettings),
     .testTarget(
       name: "CowTests",
-      dependencies: ["cow"],
+      dependencies: ["cow", "accounting-scenarios"],
       swiftSettings: swiftSettings),
   ]
 )
