@@ -10,6 +10,9 @@ struct PagemapEntry: Equatable {
   static let swapped = UInt64(1) << 62
   static let present = UInt64(1) << 63
 
+  /// A page of a mapping that cannot be written. The kernel's bit 55 (soft-dirty) is of no use here
+  /// and makes room for it.
+  static let readOnly = UInt64(1) << 55
   /// Bits that the kernel leaves 0, for what has been found out about the page by other means.
   static let zero = UInt64(1) << 59
   static let sharingUnknown = UInt64(1) << 60

@@ -122,8 +122,9 @@ struct MappingCount {
   var counts = PageCounts()
   /// Pages in huge pages, whose sharing the page table does not tell page by page.
   var hasHugePages = false
-  /// Entries shown as swapped that may be no more than userfaultfd's markers.
-  var hasDoubtfulSwap = false
+  /// Entries counted as swapped that may be no more than the kernel's notes (userfaultfd markers,
+  /// guard pages).
+  var doubtfulSwap: UInt64 = 0
   /// The mapping has merged pages (KSM).
   var hasMergedPages = false
 }

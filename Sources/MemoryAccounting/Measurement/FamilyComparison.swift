@@ -28,10 +28,12 @@ struct FamilyComparison {
   fileprivate struct AddressTally {
     var exclusive: UInt32 = 0
     var shared: UInt32 = 0
+    /// Those of `shared` that cannot be written.
+    var readOnly: UInt32 = 0
     var unknown: UInt32 = 0
     var hasFile = false
     var hasZero = false
-    var hasSwap = false
+    var swapped: UInt32 = 0
   }
 
   init(_ spaces: [AddressSpace], windowPages: Int, seesFrames: Bool) {
@@ -148,13 +150,16 @@ struct FamilyComparison {
       let shared = counts.shared > 0 ? counts.shared + counts.unknown : 0
       let exclusive = counts.shared > 0 ? counts.exclusive : counts.exclusive + counts.unknown
       let anonymous = UInt64(exclusive) + (shared > 0 ? 1 : 0)
-      let frames =
-        anonymous + (counts.hasFile ? 1 : 0) + (counts.hasZero ? 1 : 0) + (counts.hasSwap ? 1 : 0)
-      estimatedDistinct += anonymous + (counts.hasSwap ? 1 : 0)
+      // Relatives whose page is in swap space are taken to share one slot.
+      let slots: UInt64 = counts.swapped > 0 ? 1 : 0
+      let frames = anonymous + slots + (counts.hasFile ? 1 : 0) + (counts.hasZero ? 1 : 0)
+      estimatedDistinct += anonymous + slots
       if frames > 1 { copiesMade += frames - 1 }
       // The last of several that share a page keeps it. Whoever seems to share it with nobody here
       // shares it with somebody elsewhere.
-      estimatedCouldCopy += shared > 1 ? UInt64(shared - 1) : UInt64(shared)
+      let writable = UInt64(shared - min(shared, counts.readOnly))
+      estimatedCouldCopy += shared > 1 && counts.readOnly == 0 ? writable - 1 : writable
+      estimatedCouldCopy += UInt64(counts.swapped) - slots
     }
   }
 }
@@ -164,11 +169,12 @@ extension FamilyComparison.AddressTally {
     if entry & PagemapEntry.zero != 0 {
       hasZero = true
     } else if entry & PagemapEntry.swapped != 0 {
-      hasSwap = true
+      swapped += 1
     } else if entry & PagemapEntry.file != 0 {
       hasFile = true
     } else if entry & PagemapEntry.exclusive == 0 {
       shared += 1
+      if entry & PagemapEntry.readOnly != 0 { readOnly += 1 }
     } else if entry & PagemapEntry.sharingUnknown != 0 {
       unknown += 1
     } else {

@@ -4,16 +4,17 @@ enum MappingResolution {
   static func finish(_ space: AddressSpace, _ session: Session) {
     var current = space.current
     let needsStatistics =
-      current.hasHugePages || current.hasDoubtfulSwap
+      current.hasHugePages || current.doubtfulSwap > 0
       || current.hasMergedPages && session.flags == nil
     if needsStatistics {
       let mapping = space.mappings[space.currentIndex]
       let isWhole = session.options.addresses.map { $0.contains(mapping.range) } ?? true
       if isWhole, let statistics = space.statistics(of: mapping) {
         settle(&current, mapping, statistics, &space.quality)
+        if current.doubtfulSwap > 0 { settleSwap(&current, statistics, session) }
       } else {
         space.quality.sharing = .estimate
-        if current.hasDoubtfulSwap { space.quality.swapped = .estimate }
+        if current.doubtfulSwap > 0 { space.quality.swapped = .estimate }
       }
     }
     add(current.counts, to: space, mappingIndex: space.currentIndex)
@@ -38,11 +39,6 @@ enum MappingResolution {
         current.counts[.private, protected: false] = pages - shared
       }
     }
-    if current.hasDoubtfulSwap {
-      let swapped = current.counts[.swapped]
-      current.counts[.swapped, protected: true] = 0
-      current.counts[.swapped, protected: false] = min(statistics.swapped / pageSize, swapped)
-    }
     if current.hasMergedPages {
       let merged = min(statistics.merged / pageSize, current.counts[sharedState, protected: false])
       current.counts[sharedState, protected: false] -= merged
@@ -51,6 +47,19 @@ enum MappingResolution {
       quality.merged = .estimate
       quality.sharing = .estimate
     }
+  }
+
+  /// Leaves only those of the doubtful entries that smaps counts as pages in swap space; the session
+  /// has not counted them among the distinct ones yet.
+  private static func settleSwap(
+    _ current: inout MappingCount, _ statistics: MappingStatistics, _ session: Session
+  ) {
+    let shown = current.counts[.swapped]
+    let certain = shown - current.doubtfulSwap
+    let swapped = min(max(statistics.swapped / Kernel.pageSize, certain), shown)
+    current.counts[.swapped, protected: true] = 0
+    current.counts[.swapped, protected: false] = swapped
+    session.estimatedDistinct += swapped - certain
   }
 
   /// Counts the pages of the huge pages that were set aside: shared if somebody else maps them, here

@@ -53,6 +53,10 @@ struct PageClassifier {
       }
       while index < end {
         unsafe countPrivate(&entries[index], at: address + UInt64(index) * Kernel.pageSize)
+        unsafe entries[index] &= ~PagemapEntry.readOnly
+        if !isWritable, unsafe entries[index] != 0 {
+          unsafe entries[index] |= PagemapEntry.readOnly
+        }
         index += 1
       }
     }
@@ -97,7 +101,7 @@ struct PageClassifier {
     }
   }
 
-  /// Counts a page in swap space; false for entries that only look like one.
+  /// Counts a page in swap space; false for entries that only look like one, or may.
   private mutating func countSwapped(_ value: UInt64, _ isProtected: Bool) -> Bool {
     guard !system.swap.isEmpty else { return false }
     let entry = PagemapEntry(rawValue: value)
@@ -105,11 +109,11 @@ struct PageClassifier {
       guard entry.swapArea < PagemapEntry.firstAreaThatIsNoSwap else { return false }
       if isWritable { session.swapReferences += 1 }
       session.swapTables[entry.swapArea]?.see(entry.swapSlot)
-    } else if isProtected || entry.has(PagemapEntry.guardPage) {
-      current.hasDoubtfulSwap = true
     }
     current.counts.add(.swapped, isProtected: isProtected)
-    return true
+    guard !system.showsFrames, isProtected || entry.has(PagemapEntry.guardPage) else { return true }
+    current.doubtfulSwap += 1
+    return false
   }
 
   @inline(__always)

@@ -31,7 +31,9 @@ struct TreeArithmetic {
     // A zero page, a file's page or a merged page stays what it is, however many write to it.
     let always = sum { $0[.zero] + $0[.unwrittenFile] + $0[.merged] + $0.onlyProtected }
     guard session.system.showsFrames else {
-      return (always + session.estimatedCouldCopy, .estimate)
+      // Merged pages look shared to those who compare relatives: they are in `always` already.
+      let shared = session.estimatedCouldCopy
+      return (always + shared - min(shared, sum { $0[.merged] }), .estimate)
     }
     let shared = sum { $0[.sharedAnonymous] }
     let kept = keptByTheLast()
