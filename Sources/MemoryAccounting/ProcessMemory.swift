@@ -65,10 +65,13 @@ public struct ProcessMemory: Codable, Sendable, Identifiable {
     self = process
   }
 
+  /// The address space in cells; `nil` unless a picture was asked for, and if there is nothing to see.
+  public let picture: AddressSpacePicture?
+
   init(
     process: ProcessEntry, condition: ProcessCondition, memory: MemoryBreakdown,
     diverged: MemoryFigure? = nil, fresh: MemoryFigure? = nil, sharesMemoryWith: Int32? = nil,
-    mappings: [MappingMemory] = []
+    mappings: [MappingMemory] = [], cells: CellCounts? = nil
   ) {
     self.process = process
     self.condition = condition
@@ -77,6 +80,7 @@ public struct ProcessMemory: Codable, Sendable, Identifiable {
     self.fresh = fresh
     self.sharesMemoryWith = sharesMemoryWith
     self.mappings = mappings
+    picture = cells.map(AddressSpacePicture.init)
   }
 }
 

@@ -25,6 +25,8 @@ final class AddressSpace {
   var counts = PageCounts()
   /// The counts of each mapping; empty unless they were asked for.
   var countsByMapping: [PageCounts] = []
+  /// The counts by cells of the address space, where a picture is to be drawn.
+  var cells: CellCounts?
   var quality = CountQuality()
   var divergedPages: UInt64 = 0
   var freshPages: UInt64 = 0

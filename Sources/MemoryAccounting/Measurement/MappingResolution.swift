@@ -86,6 +86,9 @@ enum MappingResolution {
           !isShared ? .private : block.isWritable ? .sharedAnonymous : .sharedReadOnly
         if state == .sharedAnonymous { session.frames.markShared(frame) }
         counts.add(state, isProtected: block.isProtected)
+        block.space.cells?.add(
+          state, isProtected: block.isProtected,
+          at: block.address + UInt64(index) * Kernel.pageSize)
       }
       add(counts, to: block.space, mappingIndex: block.mappingIndex)
     }

@@ -7,6 +7,7 @@ struct HugeBlock {
   let isWritable: Bool
   let isProtected: Bool
   let firstFrame: UInt64
+  let address: UInt64
 }
 
 extension PageClassifier {
@@ -27,11 +28,13 @@ extension PageClassifier {
     }
     let entry = PagemapEntry(rawValue: first)
     return session.system.showsFrames
-      ? countHugeFrames(entry, entries.count)
+      ? countHugeFrames(entry, entries.count, at: address)
       : unsafe countHugeFlags(entry, entries, at: address)
   }
 
-  private mutating func countHugeFrames(_ first: PagemapEntry, _ pages: Int) -> Bool {
+  private mutating func countHugeFrames(
+    _ first: PagemapEntry, _ pages: Int, at address: UInt64
+  ) -> Bool {
     let frame = first.frame
     guard frame % UInt64(pages) == 0, frame != session.system.hugeZeroFrame else { return false }
     let isWritable = mapping.kind == .privateWritable
@@ -45,7 +48,8 @@ extension PageClassifier {
     session.hugeBlocks.append(
       HugeBlock(
         space: space, mappingIndex: space.currentIndex, isWritable: isWritable,
-        isProtected: first.has(PagemapEntry.userfaultProtected), firstFrame: frame))
+        isProtected: first.has(PagemapEntry.userfaultProtected), firstFrame: frame,
+        address: address))
     return true
   }
 
@@ -65,7 +69,11 @@ extension PageClassifier {
       ? .private : mapping.kind == .privateWritable ? .sharedAnonymous : .sharedReadOnly
     current.counts[state, protected: isProtected] += UInt64(entries.count)
     current.hasHugePages = true
-    for index in entries.indices { unsafe entries[index] |= PagemapEntry.sharingUnknown }
+    for index in entries.indices {
+      unsafe entries[index] |= PagemapEntry.sharingUnknown
+      space.cells?.add(
+        state, isProtected: isProtected, at: address + UInt64(index) * Kernel.pageSize)
+    }
     return true
   }
 

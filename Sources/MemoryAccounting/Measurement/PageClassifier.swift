@@ -28,6 +28,12 @@ struct PageClassifier {
 
   func store() { space.current = current }
 
+  @inline(__always)
+  private mutating func note(_ state: PageState, _ isProtected: Bool, at address: UInt64) {
+    current.counts.add(state, isProtected: isProtected)
+    space.cells?.add(state, isProtected: isProtected, at: address)
+  }
+
   /// Counts the pages from `address` on.
   mutating func count(_ entries: UnsafeMutableBufferPointer<UInt64>, from address: UInt64) {
     if mapping.kind == .shared {
@@ -67,7 +73,7 @@ struct PageClassifier {
   private mutating func countShared(_ entry: UInt64, at address: UInt64) {
     let kind = PagemapEntry.present | PagemapEntry.file
     guard entry & kind == kind else { return }
-    current.counts.add(.shared, isProtected: entry & PagemapEntry.userfaultProtected != 0)
+    note(.shared, entry & PagemapEntry.userfaultProtected != 0, at: address)
     seeFile(entry, at: address)
   }
 
@@ -76,33 +82,35 @@ struct PageClassifier {
     let value = entry
     let isProtected = value & PagemapEntry.userfaultProtected != 0
     guard value & PagemapEntry.present != 0 else {
-      if value & PagemapEntry.swapped != 0, countSwapped(value, isProtected) { return }
+      if value & PagemapEntry.swapped != 0, countSwapped(value, isProtected, at: address) { return }
       entry = 0
       return
     }
     if isZero(value) {
       entry |= PagemapEntry.zero
-      if isWritable { current.counts.add(.zero, isProtected: isProtected) } else { entry = 0 }
+      if isWritable { note(.zero, isProtected, at: address) } else { entry = 0 }
     } else if value & PagemapEntry.file != 0 {
-      current.counts.add(isWritable ? .unwrittenFile : .shared, isProtected: isProtected)
+      note(isWritable ? .unwrittenFile : .shared, isProtected, at: address)
       seeFile(value, at: address)
     } else if current.hasMergedPages, isMerged(value) {
-      current.counts.add(isWritable ? .merged : .sharedReadOnly, isProtected: isProtected)
+      note(isWritable ? .merged : .sharedReadOnly, isProtected, at: address)
       frames.see(value & PagemapEntry.frameMask)
     } else if value & PagemapEntry.exclusive != 0 {
-      current.counts.add(.private, isProtected: isProtected)
+      note(.private, isProtected, at: address)
       frames.see(value & PagemapEntry.frameMask)
     } else if isWritable {
-      current.counts.add(.sharedAnonymous, isProtected: isProtected)
+      note(.sharedAnonymous, isProtected, at: address)
       frames.add(value & PagemapEntry.frameMask, isShared: true)
     } else {
-      current.counts.add(.sharedReadOnly, isProtected: isProtected)
+      note(.sharedReadOnly, isProtected, at: address)
       frames.see(value & PagemapEntry.frameMask)
     }
   }
 
   /// Counts a page in swap space; false for entries that only look like one, or may.
-  private mutating func countSwapped(_ value: UInt64, _ isProtected: Bool) -> Bool {
+  private mutating func countSwapped(
+    _ value: UInt64, _ isProtected: Bool, at address: UInt64
+  ) -> Bool {
     guard !system.swap.isEmpty else { return false }
     let entry = PagemapEntry(rawValue: value)
     if system.showsFrames {
@@ -110,7 +118,7 @@ struct PageClassifier {
       if isWritable { session.swapReferences += 1 }
       session.swapTables[entry.swapArea]?.see(entry.swapSlot)
     }
-    current.counts.add(.swapped, isProtected: isProtected)
+    note(.swapped, isProtected, at: address)
     guard !system.showsFrames, isProtected || entry.has(PagemapEntry.guardPage) else { return true }
     current.doubtfulSwap += 1
     return false

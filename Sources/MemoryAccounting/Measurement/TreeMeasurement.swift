@@ -56,6 +56,9 @@ struct TreeMeasurement {
           }
         }
       }
+      if options.pictureCells > 0 {
+        for space in open { space.cells = CellCounts(limit: options.pictureCells) }
+      }
       FamilyReader(open, session: session).read()
       for space in open {
         space.close()

@@ -41,7 +41,7 @@ struct TreeReport {
       process: entry, condition: .read, memory: memory, diverged: parting?.diverged,
       fresh: parting?.fresh,
       sharesMemoryWith: space.process.pid == entry.pid ? nil : space.process.pid,
-      mappings: mappings(of: space))
+      mappings: mappings(of: space), cells: space.cells)
   }
 
   private func unreadMemory(
