@@ -51,13 +51,9 @@ struct TreeReport {
     case .kernelThread, .zombie: return PageCounts().breakdown(CountQuality())
     case .read, .gone: return .denied
     case .denied:
-      // The resident size is no secret: statm is for everyone, though its counters lag behind.
+      // The resident size is no secret.
       var memory = MemoryBreakdown.denied
-      var scanner = ByteScanner((try? ProcFile.read("/proc/\(entry.pid)/statm")) ?? [])
-      _ = scanner.decimal()
-      if session.options.addresses == nil, let pages = scanner.decimal() {
-        memory.resident = MemoryFigure(bytes: pages * Kernel.pageSize, exactness: .estimate)
-      }
+      if session.options.addresses == nil { memory.resident = entry.residentSize() }
       return memory
     }
   }

@@ -51,6 +51,15 @@ public struct ProcessEntry: Codable, Sendable, Hashable {
     return entries
   }
 
+  /// The resident size that `top` shows, from /proc/PID/statm: cheap, and known of every process, but
+  /// an estimate, because the kernel's counters lag behind. Denied if the process has gone.
+  public func residentSize() -> MemoryFigure {
+    var scanner = ByteScanner((try? ProcFile.read("/proc/\(pid)/statm")) ?? [])
+    _ = scanner.decimal()
+    guard let pages = scanner.decimal() else { return .denied }
+    return MemoryFigure(bytes: pages * Kernel.pageSize, exactness: .estimate)
+  }
+
   init?(pid: Int32, stat: [UInt8], status: [UInt8]) {
     // The name may hold spaces and parentheses: it ends at the last one.
     guard let open = stat.firstIndex(of: UInt8(ascii: "(")),

@@ -27,7 +27,8 @@ struct MapPicture {
 
     var lines = [
       "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"\(width)\" height=\"\(height)\" "
-        + "viewBox=\"0 0 \(width) \(height)\" font-family=\"monospace\" font-size=\"11\">",
+        + "viewBox=\"0 0 \(width) \(height)\" font-family=\"monospace\" font-size=\"11\" "
+        + "stroke=\"none\" shape-rendering=\"crispEdges\">",
       "<rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>",
       "<text x=\"\(left)\" y=\"\(Self.margin + 12)\" font-size=\"15\" fill=\"#222222\">"
         + "Address space of \(process.id) (\(escaped(process.process.name)))</text>",
