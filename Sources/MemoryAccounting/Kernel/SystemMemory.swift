@@ -63,7 +63,8 @@ final class SystemMemory {
       let address = UInt64(UInt(bitPattern: huge))
       do throws(Errno) {
         try Kernel.scanPagemap(
-          pagemap, address..<address + UInt64(hugeSize), .huge, limit: 1) { _ in isHugeZero = true }
+          pagemap, address..<address + UInt64(hugeSize), .huge, limit: 1
+        ) { _ in isHugeZero = true }
         canScan = true
       } catch {
         canScan = false

@@ -54,7 +54,8 @@ struct FamilyComparison {
     for (index, origin) in origins.enumerated() {
       guard let origin else { continue }
       unsafe compareWithOrigin(
-        spaces[index], UnsafeBufferPointer(rebasing: entries[index * stride..<index * stride + pages]),
+        spaces[index],
+        UnsafeBufferPointer(rebasing: entries[index * stride..<index * stride + pages]),
         UnsafeBufferPointer(rebasing: entries[origin * stride..<origin * stride + pages]))
     }
     if seesFrames {

@@ -60,7 +60,8 @@ struct TreeArithmetic {
           return
         }
         unsafe file.read(
-          from: range.lowerBound, into: UnsafeMutableBufferPointer(rebasing: counts[..<range.count]))
+          from: range.lowerBound, into: UnsafeMutableBufferPointer(rebasing: counts[..<range.count])
+        )
         for (index, frame) in range.enumerated() where frames.isSharedHere(frame) {
           if unsafe counts[index] <= frames.references(to: frame) { kept += 1 }
         }

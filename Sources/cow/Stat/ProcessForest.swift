@@ -30,7 +30,8 @@ struct ProcessForest {
       let below = sorted(children[process.id] ?? [])
       for (index, child) in below.enumerated().reversed() {
         let isLast = index == below.count - 1
-        pending.append((child, indent + (isLast ? "└─ " : "├─ "), indent + (isLast ? "   " : "│  ")))
+        pending.append(
+          (child, indent + (isLast ? "└─ " : "├─ "), indent + (isLast ? "   " : "│  ")))
       }
     }
     self.rows = rows
