@@ -28,17 +28,17 @@ enum Kernel {
     static let huge = PageCategories(rawValue: UInt64(1) << 6)
   }
 
-  /// Calls `body` with each run of pages in `range` that has any of `categories`, up to `limit` runs.
+  /// Calls `body` with each run of pages in `range` that has any of `categories`; with `isFirstOnly`
+  /// with no more than the first page of the first run, for which the kernel looks no further.
   ///
   /// The corresponding system call is `ioctl(PAGEMAP_SCAN)` (Linux 6.7).
   static func scanPagemap(
     _ pagemap: FileDescriptor, _ range: Range<UInt64>, _ categories: PageCategories,
-    limit: Int = .max, _ body: (Range<UInt64>) -> Void
+    isFirstOnly: Bool = false, _ body: (Range<UInt64>) -> Void
   ) throws(Errno) {
-    let capacity = min(limit, 64)
+    let capacity = 64
     var position = range.lowerBound
-    var remaining = limit
-    while position < range.upperBound, remaining > 0 {
+    while position < range.upperBound {
       var regions = InlineArray<64, cuserfault_page_region>(
         repeating: cuserfault_page_region())
       var count = 0
@@ -48,12 +48,11 @@ enum Kernel {
         guard let base = buffer.baseAddress else { return 0 }
         return unsafe cuserfault_pagemap_scan(
           pagemap.rawValue, position, range.upperBound, categories.rawValue,
-          limit == 1 ? 1 : 0, base, capacity, &count, &walkEnd)
+          isFirstOnly ? 1 : 0, base, capacity, &count, &walkEnd)
       }
       if result == -EINTR { continue }
       if result != 0 { throw Errno(rawValue: -result) }
       for index in 0..<count { body(regions[index].start..<regions[index].end) }
-      remaining -= count
       if count < capacity || walkEnd <= position { return }
       position = walkEnd
     }

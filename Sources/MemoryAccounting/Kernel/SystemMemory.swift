@@ -1,19 +1,10 @@
 internal import SystemPackage
 
-#if canImport(Glibc)
-  internal import Glibc
-#elseif canImport(Musl)
-  internal import Musl
-#endif
-
 /// What must be known about the machine's memory before a process's pages can be told apart.
-///
-/// Keeps the kernel's huge zero page in existence, and at its place, as long as it lives.
-@safe
-final class SystemMemory {
+struct SystemMemory {
   /// Whether pagemap shows this process frame numbers (CAP_SYS_ADMIN in the first user namespace).
   let showsFrames: Bool
-  /// Whether the kernel has the PAGEMAP_SCAN ioctl (6.7) to find zero pages and huge ones with.
+  /// Whether the PAGEMAP_SCAN ioctl (6.7) is there to find zero pages and huge ones with.
   let canScan: Bool
   /// The frame of the zero page, and the first one of the huge zero page (0: there is none).
   let zeroFrame: UInt64
@@ -26,77 +17,37 @@ final class SystemMemory {
   let hasHugePages: Bool
   let swap: SwapAreas
 
-  private let zeroMemory: UnsafeMutableRawPointer?
-  private let zeroByteCount: Int
-
   /// - Throws: `AccountingError` if /proc is not there.
   init() throws(AccountingError) {
-    let pagemap: FileDescriptor
     do throws(Errno) {
-      pagemap = try ProcFile.open("/proc/self/pagemap")
+      let pagemap = try ProcFile.open("/proc/self/pagemap")
+      defer { try? pagemap.close() }
+      let zero = ZeroPages(pagemap)
+      canScan = zero.canScan
+      showsFrames = zero.frame != 0
+      zeroFrame = zero.frame
+      hugeZeroFrame = zero.hugeFrame
     } catch {
-      throw AccountingError(
-        .procUnavailable, errno: error.rawValue,
-        "/proc cannot be read (\(error)): is it mounted?")
-    }
-    defer { try? pagemap.close() }
-    // Two huge pages' worth of address space hold one that is aligned, and a small page after it.
-    let pageSize = Int(Kernel.pageSize)
-    let hugeSize = pageSize * Kernel.pagesPerHugePage
-    zeroByteCount = 3 * hugeSize
-    let memory = unsafe mmap(
-      nil, zeroByteCount, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
-    unsafe zeroMemory = memory == MAP_FAILED ? nil : memory
-    var zero = PagemapEntry(rawValue: 0)
-    var hugeZero = PagemapEntry(rawValue: 0)
-    var isHugeZero = false
-    var canScan = false
-    if let start = unsafe zeroMemory {
-      let huge = unsafe start.alignedUp(toMultipleOf: hugeSize)
-      let small = unsafe huge + hugeSize
-      unsafe _ = madvise(huge, hugeSize, MADV_HUGEPAGE)
-      unsafe _ = madvise(small, hugeSize, MADV_NOHUGEPAGE)
-      unsafe _ = huge.load(as: UInt8.self)
-      unsafe _ = small.load(as: UInt8.self)
-      unsafe hugeZero = Self.entry(of: huge, in: pagemap)
-      unsafe zero = Self.entry(of: small, in: pagemap)
-      let address = UInt64(UInt(bitPattern: huge))
-      do throws(Errno) {
-        try Kernel.scanPagemap(
-          pagemap, address..<address + UInt64(hugeSize), .huge, limit: 1
-        ) { _ in isHugeZero = true }
-        canScan = true
-      } catch {
-        canScan = false
+      guard error == .permissionDenied || error == .notPermitted else {
+        throw AccountingError(
+          .procUnavailable, errno: error.rawValue,
+          "/proc cannot be read (\(error)): is it mounted?")
       }
+      // A process that may not be dumped (its program file cannot be read, say) is barred from its
+      // own pagemap, but not from those of its user's others.
+      canScan = true
+      showsFrames = false
+      zeroFrame = 0
+      hugeZeroFrame = 0
     }
-    self.canScan = canScan
-    showsFrames = zero.frame != 0
-    zeroFrame = zero.frame
-    // Without huge zero pages the first read got the small one.
-    hugeZeroFrame = isHugeZero ? hugeZero.frame : 0
-    frameLimit = Self.endOfMemory()
+    frameLimit = showsFrames ? Self.endOfMemory() : 0
     hasMergedPages = ProcFile.number("/sys/kernel/mm/ksm/pages_shared") ?? 0 > 0
     hasHugePages = Self.mapsHugePages()
     swap = SwapAreas.current()
   }
 
-  deinit {
-    if let start = unsafe zeroMemory { unsafe _ = munmap(start, zeroByteCount) }
-  }
-
-  private static func entry(
-    of address: UnsafeRawPointer, in pagemap: FileDescriptor
-  ) -> PagemapEntry {
-    var value: UInt64 = 0
-    let offset = Int64(UInt(bitPattern: address) / UInt(Kernel.pageSize)) * 8
-    _ = unsafe withUnsafeMutableBytes(of: &value) { bytes in
-      try? unsafe ProcFile.read(pagemap, at: offset, into: bytes)
-    }
-    return PagemapEntry(rawValue: value)
-  }
-
-  /// The end of the last zone of /proc/zoneinfo.
+  /// The end of the last zone of /proc/zoneinfo; of the largest machine that is likely (16 TiB) where
+  /// that cannot be read.
   private static func endOfMemory() -> UInt64 {
     var scanner = ByteScanner((try? ProcFile.read("/proc/zoneinfo")) ?? [])
     var spanned: UInt64 = 0
@@ -110,7 +61,7 @@ final class SystemMemory {
       }
       scanner.skipLine()
     }
-    return end
+    return end > 0 ? end : 1 << 44 / Kernel.pageSize
   }
 
   private static func mapsHugePages() -> Bool {

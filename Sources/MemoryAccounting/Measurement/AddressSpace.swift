@@ -28,6 +28,8 @@ final class AddressSpace {
   /// The counts by cells of the address space, where a picture is to be drawn.
   var cells: CellCounts?
   var quality = CountQuality()
+  /// Pages in swap space that were told from the kernel's notes too late to be compared.
+  var settledSwap: UInt64 = 0
   var divergedPages: UInt64 = 0
   var freshPages: UInt64 = 0
 
@@ -93,11 +95,11 @@ final class AddressSpace {
 
   /// Calls `body` with the ranges of pages in `range` that have any of `categories`.
   func scan(
-    _ range: Range<UInt64>, for categories: Kernel.PageCategories, limit: Int = .max,
+    _ range: Range<UInt64>, for categories: Kernel.PageCategories, isFirstOnly: Bool = false,
     _ body: (Range<UInt64>) -> Void
   ) throws(Errno) {
     guard let pagemap else { throw .badFileDescriptor }
-    try Kernel.scanPagemap(pagemap, range, categories, limit: limit, body)
+    try Kernel.scanPagemap(pagemap, range, categories, isFirstOnly: isFirstOnly, body)
   }
 
   /// What smaps says of a mapping; read when first needed.
@@ -124,6 +126,8 @@ struct MappingCount {
   var counts = PageCounts()
   /// Pages in huge pages, whose sharing the page table does not tell page by page.
   var hasHugePages = false
+  /// Up to here everything is known to be mapped with huge pages.
+  var hugeEnd: UInt64 = 0
   /// Entries counted as swapped that may be no more than the kernel's notes (userfaultfd markers,
   /// guard pages).
   var doubtfulSwap: UInt64 = 0

@@ -44,9 +44,24 @@ final class FamilyReader {
     }
     for space in spaces { finishMappings(of: space, before: .max) }
     session.copiesMade += comparison.copiesMade
-    guard !session.system.showsFrames else { return }
-    session.estimatedDistinct += comparison.estimatedDistinct
-    session.estimatedCouldCopy += comparison.estimatedCouldCopy
+    if !session.system.showsFrames { addEstimates() }
+  }
+
+  private func addEstimates() {
+    guard spaces.count == 1 else {
+      session.estimatedDistinct +=
+        comparison.estimatedDistinct + spaces.reduce(0) { $0 + $1.settledSwap }
+      session.estimatedCouldCopy += comparison.estimatedCouldCopy
+      return
+    }
+    // Who has no relatives here has every page of its own to itself, or shares it with others.
+    for space in spaces {
+      let counts = space.counts
+      let shared = counts[.sharedAnonymous] + counts[.merged]
+      session.estimatedDistinct +=
+        shared + counts[.private] + counts[.sharedReadOnly] + counts[.swapped]
+      session.estimatedCouldCopy += shared
+    }
   }
 
   private func readWindow(_ window: Range<UInt64>, of range: Range<UInt64>) {
@@ -62,7 +77,7 @@ final class FamilyReader {
         unsafe entries.update(repeating: 0)
       }
     }
-    guard populated > 0, spaces.count > 1 || !session.system.showsFrames else { return }
+    guard populated > 0, spaces.count > 1 else { return }
     unsafe comparison.compare(UnsafeBufferPointer(buffer), stride: windowPages, pages: pages)
   }
 
@@ -103,7 +118,8 @@ final class FamilyReader {
       let end = Int((part.upperBound - window.lowerBound) / Kernel.pageSize)
       unsafe entries[cleared..<start].update(repeating: 0)
       cleared = end
-      var classifier = PageClassifier(session, space, mapping)
+      var classifier = PageClassifier(
+        session, space, mapping, isCompared: spaces.count > 1)
       unsafe classifier.count(
         UnsafeMutableBufferPointer(rebasing: entries[start..<end]), from: part.lowerBound)
       classifier.store()
@@ -118,7 +134,7 @@ final class FamilyReader {
   private func skipHole(of space: AddressSpace, _ rest: Range<UInt64>) {
     guard session.system.canScan, !rest.isEmpty else { return }
     var next = rest.upperBound
-    let found: ()? = try? space.scan(rest, for: [.present, .swapped], limit: 1) {
+    let found: ()? = try? space.scan(rest, for: [.present, .swapped], isFirstOnly: true) {
       next = $0.lowerBound
     }
     if found != nil { space.nextPopulated = next }

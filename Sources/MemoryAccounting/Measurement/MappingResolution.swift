@@ -11,7 +11,7 @@ enum MappingResolution {
       let isWhole = session.options.addresses.map { $0.contains(mapping.range) } ?? true
       if isWhole, let statistics = space.statistics(of: mapping) {
         settle(&current, mapping, statistics, &space.quality)
-        if current.doubtfulSwap > 0 { settleSwap(&current, statistics, session) }
+        if current.doubtfulSwap > 0 { settleSwap(&current, statistics, space) }
       } else {
         space.quality.sharing = .estimate
         if current.doubtfulSwap > 0 { space.quality.swapped = .estimate }
@@ -49,17 +49,16 @@ enum MappingResolution {
     }
   }
 
-  /// Leaves only those of the doubtful entries that smaps counts as pages in swap space; the session
-  /// has not counted them among the distinct ones yet.
+  /// Leaves only those of the doubtful entries that smaps counts as pages in swap space.
   private static func settleSwap(
-    _ current: inout MappingCount, _ statistics: MappingStatistics, _ session: Session
+    _ current: inout MappingCount, _ statistics: MappingStatistics, _ space: AddressSpace
   ) {
     let shown = current.counts[.swapped]
     let certain = shown - current.doubtfulSwap
     let swapped = min(max(statistics.swapped / Kernel.pageSize, certain), shown)
     current.counts[.swapped, protected: true] = 0
     current.counts[.swapped, protected: false] = swapped
-    session.estimatedDistinct += swapped - certain
+    space.settledSwap += swapped - certain
   }
 
   /// Counts the pages of the huge pages that were set aside: shared if somebody else maps them, here

@@ -57,25 +57,44 @@ extension PageClassifier {
     _ first: PagemapEntry, _ entries: UnsafeMutableBufferPointer<UInt64>, at address: UInt64
   ) -> Bool {
     guard session.system.hasHugePages, session.system.canScan else { return false }
-    // One page is enough to ask about: what is mapped huge is so from end to end.
-    var isHuge = false
-    try? space.scan(address..<address + Kernel.pageSize, for: .huge, limit: 1) { _ in
-      isHuge = true
-    }
-    guard isHuge else { return false }
+    if address >= current.hugeEnd { findHugeEnd(address) }
+    guard address < current.hugeEnd else { return false }
     let isProtected = first.has(PagemapEntry.userfaultProtected)
     let state: PageState =
       first.has(PagemapEntry.exclusive)
       ? .private : mapping.kind == .privateWritable ? .sharedAnonymous : .sharedReadOnly
     current.counts[state, protected: isProtected] += UInt64(entries.count)
     current.hasHugePages = true
-    for index in entries.indices {
-      unsafe entries[index] |= PagemapEntry.sharingUnknown
-      space.cells?.add(
-        state, isProtected: isProtected, at: address + UInt64(index) * Kernel.pageSize)
+    if isCompared {
+      for index in entries.indices { unsafe entries[index] |= PagemapEntry.sharingUnknown }
+    }
+    if let cells = space.cells {
+      for index in entries.indices {
+        cells.add(state, isProtected: isProtected, at: address + UInt64(index) * Kernel.pageSize)
+      }
     }
     return true
   }
+
+  /// Finds out how far memory is mapped with huge pages from `address` on. One page is asked about
+  /// first: what is mapped huge is so from end to end, and looking at small pages takes time.
+  private mutating func findHugeEnd(_ address: UInt64) {
+    let end = mapping.range.upperBound
+    var isHuge = false
+    try? space.scan(address..<address + Kernel.pageSize, for: .huge, isFirstOnly: true) { _ in
+      isHuge = true
+    }
+    guard isHuge else { return }
+    let reach = min(end, address + Self.hugeReach)
+    var known = address
+    try? space.scan(address..<reach, for: .huge) { run in
+      if run.lowerBound == known { known = run.upperBound }
+    }
+    current.hugeEnd = known
+  }
+
+  /// How far ahead huge pages are looked for: a window of 8192 small pages.
+  private static let hugeReach = Kernel.pageSize * 8192
 
   /// Marks the entries that are zero pages, which look like pages shared since a fork otherwise (or,
   /// where the huge zero page is mapped, like a file's page in anonymous memory).

@@ -7,13 +7,16 @@ struct PageClassifier {
   let space: AddressSpace
   let mapping: Mapping
   var current: MappingCount
+  /// Whether the entries are compared with relatives' afterwards.
+  let isCompared: Bool
 
   private let system: SystemMemory
   private let frames: ReferenceTable
   private let isWritable: Bool
   private var latestFlags: (frame: UInt64, isMerged: Bool) = (.max, false)
 
-  init(_ session: Session, _ space: AddressSpace, _ mapping: Mapping) {
+  init(_ session: Session, _ space: AddressSpace, _ mapping: Mapping, isCompared: Bool) {
+    self.isCompared = isCompared
     self.session = session
     self.space = space
     self.mapping = mapping

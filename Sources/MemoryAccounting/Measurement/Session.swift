@@ -23,7 +23,7 @@ final class Session {
   init(system: SystemMemory, options: AccountingOptions) throws(AccountingError) {
     self.system = system
     self.options = options
-    frames = try ReferenceTable(limit: system.showsFrames ? system.frameLimit : 0)
+    frames = try ReferenceTable(limit: system.frameLimit)
     flags = system.showsFrames && system.hasMergedPages ? .flags() : nil
     mapCounts = system.showsFrames ? .mapCounts() : nil
     guard system.showsFrames, !system.swap.isEmpty else { return }
