@@ -62,7 +62,7 @@ let package = Package(
       swiftSettings: swiftSettings),
     .testTarget(
       name: "CowTests",
-      dependencies: ["cow", "accounting-scenarios"],
+      dependencies: ["cow", "MemoryAccounting", "accounting-scenarios"],
       swiftSettings: swiftSettings),
   ]
 )

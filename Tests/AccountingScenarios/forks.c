@@ -143,3 +143,30 @@ void scenario_family(int argc, char **argv) {
   start_child(nested, &pages);
   dirty(pages.memory + count / 2 * page_size, 10, 1);
 }
+
+/// later PAGES: a child writes half of the pages when the next line is read.
+void scenario_later(int argc, char **argv) {
+  check(argc < 1, "arguments");
+  size_t count = strtoul(argv[0], NULL, 10);
+  struct pages pages = {allocate(count * page_size, 0), count / 2, 1};
+  dirty(pages.memory, count, 1);
+  report_range(pages.memory, count * page_size);
+  int go[2], done[2];
+  check(pipe(go) != 0 || pipe(done) != 0, "pipe");
+  pid_t child = fork();
+  check(child < 0, "fork");
+  char byte = 0;
+  if (child == 0) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (read(go[0], &byte, 1) != 1) _exit(1);
+    dirty_pages(&pages);
+    if (write(done[1], &byte, 1) != 1) _exit(1);
+    sleep_for_ever();
+  }
+  report("child %d", child);
+  stage();
+  check(write(go[1], &byte, 1) != 1 || read(done[0], &byte, 1) != 1, "child");
+  stage();
+  kill(child, SIGKILL);
+  waitpid(child, NULL, 0);
+}

@@ -135,7 +135,7 @@ static const struct {
     {"gone", scenario_gone},         {"exec", scenario_exec},
     {"mappings", scenario_mappings}, {"protected", scenario_protected},
     {"reserved", scenario_reserved}, {"shared", scenario_shared},
-    {"family", scenario_family},
+    {"family", scenario_family},     {"later", scenario_later},
 };
 
 int main(int argc, char **argv) {

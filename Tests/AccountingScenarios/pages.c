@@ -72,8 +72,8 @@ void scenario_merged(int argc, char **argv) {
 }
 
 
-/// swap PAGES: written, shared with a child, and swapped out in both; then the first process writes
-/// to half of them, which brings it copies of its own.
+/// swap PAGES: written, swapped out, and shared with a child; then the first process writes to half of
+/// them, which brings it copies of its own.
 void scenario_swap(int argc, char **argv) {
   check(argc < 1, "arguments");
   struct pages pages = {NULL, strtoul(argv[0], NULL, 10)};
@@ -81,8 +81,7 @@ void scenario_swap(int argc, char **argv) {
   madvise(pages.memory, pages.count * page_size, MADV_NOHUGEPAGE);
   dirty(pages.memory, pages.count, 1);
   report_range(pages.memory, pages.count * page_size);
-  // Pages that two processes map are not paged out at the wish of one: each asks for its own, the
-  // parent before the fork.
+  // Before the fork: pages that two processes map are not paged out at the wish of one.
   check(madvise(pages.memory, pages.count * page_size, MADV_PAGEOUT) != 0, "madvise");
   start_child(NULL, NULL);
   stage();
@@ -100,6 +99,8 @@ void scenario_file(int argc, char **argv) {
   check(memory == MAP_FAILED, "mmap");
   touch(memory, count);
   dirty(memory, before, 1);
+  // The first write to a file's huge page unmaps the rest of it.
+  touch(memory, count);
   report_range(memory, count * page_size);
   struct pages pages = {memory + before * page_size, strtoul(argv[3], NULL, 10)};
   start_child(dirty_pages, &pages);

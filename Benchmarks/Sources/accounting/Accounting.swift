@@ -135,7 +135,8 @@ struct Accounting: ParsableCommand {
     try process.run()
     let output = pipe.fileHandleForReading.readDataToEndOfFile()
     process.waitUntilExit()
-    let text = String(decoding: output, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
+    let text = String(decoding: output, as: UTF8.self).trimmingCharacters(
+      in: .whitespacesAndNewlines)
     return Figure(
       name: "own memory at its peak, for a tree that uses 4 GiB", unit: "MB",
       value: (Double(text) ?? .nan) / 1e6, reference: 64, referenceName: "the limit", limit: 1)
