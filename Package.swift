@@ -47,6 +47,7 @@ let package = Package(
         "CDemo",
         "MemorySnapshots",
         "MemoryAccounting",
+        "CUserfault",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "SystemPackage", package: "swift-system"),
       ],
@@ -62,13 +63,17 @@ let package = Package(
         .product(name: "SystemPackage", package: "swift-system"),
       ],
       swiftSettings: swiftSettings),
+    .executableTarget(
+      name: "accounting-scenarios",
+      path: "Tests/AccountingScenarios",
+      cSettings: [.treatAllWarnings(as: .error)]),
     .testTarget(
       name: "MemoryAccountingTests",
-      dependencies: ["MemoryAccounting", "CUserfault"],
+      dependencies: ["MemoryAccounting", "CUserfault", "accounting-scenarios"],
       swiftSettings: swiftSettings),
     .testTarget(
       name: "CowTests",
-      dependencies: ["cow", "MemorySnapshots"],
+      dependencies: ["cow", "MemorySnapshots", "MemoryAccounting", "accounting-scenarios"],
       swiftSettings: swiftSettings),
   ]
 )

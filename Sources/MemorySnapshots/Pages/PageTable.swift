@@ -6,7 +6,8 @@ struct PageWord: Equatable {
   /// Who works on the page.
   enum Claim: UInt64 {
     case free = 0
-    /// Being preserved: whoever holds it un-protects the page and wakes its waiters.
+    /// Being preserved: whoever holds it un-protects the page and wakes those who wait by then. Who
+    /// falls asleep later must be woken by whoever reads the message.
     case resolving = 1
     /// Its versions are being unlinked: protection stays as it is.
     case locked = 2

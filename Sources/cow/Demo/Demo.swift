@@ -5,8 +5,9 @@ struct Demo: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Show copy-on-write at work.",
     discussion: """
-      `cow demo [FILE]` is `cow demo snapshot [FILE]`: see its own help for what it does.
+      `cow demo [FILE]` is `cow demo snapshot [FILE]`; `cow demo fork` shows what fork() shares.
+      See their own help for what they do.
       """,
-    subcommands: [DemoSnapshot.self],
+    subcommands: [DemoSnapshot.self, DemoFork.self],
     defaultSubcommand: DemoSnapshot.self)
 }

@@ -6,7 +6,7 @@ internal import MemorySnapshots
 struct Figures: Codable {
   let byteCount: Int
   let pauses: [PauseFigure]
-  let memory: MemoryFigure
+  let memory: ExtraMemoryFigure
   let faults: FaultFigure
 
   init(_ byteCount: Int, _ narration: Narration) throws {
@@ -21,7 +21,7 @@ struct Figures: Codable {
       try pause.print(narration)
       return pause
     }
-    memory = try Figures.measure("memory", narration) { try MemoryFigure(byteCount, $0) }
+    memory = try Figures.measure("memory", narration) { try ExtraMemoryFigure(byteCount, $0) }
     try memory.print(narration)
     faults = try Figures.measure("faults", narration) { try FaultFigure(byteCount, $0) }
     try faults.print(narration)

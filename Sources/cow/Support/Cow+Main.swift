@@ -13,6 +13,10 @@ extension Cow {
     // has restored the terminal or stopped its children.
     _ = signal(SIGPIPE, SIG_IGN)
     do {
+      // The arguments come from /proc/self/cmdline; there is always a name at least.
+      if CommandLine.arguments.isEmpty {
+        throw ToolError(.unavailable, "/proc cannot be read: is it mounted?")
+      }
       var command = try Cow.parseAsRoot()
       if var asynchronous = command as? any AsyncParsableCommand {
         try await asynchronous.run()

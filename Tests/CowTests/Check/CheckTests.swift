@@ -8,7 +8,7 @@ import Testing
     let outcome = try Tool.run("check")
     #expect(outcome.output == support.description + "\n")
     #expect(outcome.errors == "")
-    #expect(outcome.exitCode == (support.supports(.anonymous) ? 0 : 69))
+    #expect(outcome.status == (support.supports(.anonymous) ? 0 : 69))
   }
 
   @Test func `says the same as JSON`() throws {

@@ -15,7 +15,7 @@ import Testing
     let content = Data((0..<byteCount).map { UInt8(truncatingIfNeeded: $0 &* 31 >> 3) })
     let file = try folder.makeFile("file", content)
     let outcome = try Tool.run("demo", file.path, "--megabytes", "0")
-    #expect(outcome.exitCode == 0)
+    #expect(outcome.status == 0)
     #expect(outcome.errors == "")
     #expect(outcome.output.hasSuffix("Everything was equal.\n"))
     #expect(outcome.output.contains("55 pairs, right"))
@@ -27,7 +27,7 @@ import Testing
   func `prints JSON alone, with figures that hold together`() throws {
     let file = try folder.makeFile("file", Data(repeating: 7, count: 50_000))
     let outcome = try Tool.run("demo", file.path, "--megabytes", "4", "--json")
-    #expect(outcome.exitCode == 0)
+    #expect(outcome.status == 0)
     #expect(outcome.errors == "")
     let report = try JSONDecoder().decode(Report.self, from: Data(outcome.output.utf8))
     #expect(report.byteCount == 50_000)
@@ -69,23 +69,23 @@ import Testing
     let changing = try ChangingFile(file)
     let outcome = try Tool.run("demo", file.path, "--megabytes", "0")
     changing.stop()
-    #expect(outcome.exitCode == 1)
+    #expect(outcome.status == 1)
     #expect(outcome.output.contains("DIFFERS AT BYTE"))
     #expect(!outcome.output.contains("Everything was equal"))
-    #expect(outcome.errorLines.count == 2)
+    #expect(outcome.errorLines.count == 1)
     #expect(outcome.errors.contains("the saved snapshot differs from the file at byte"))
   }
 
   // MARK: - Bad input
 
   private func expectRefusal(
-    _ outcome: Tool.Outcome, exitCode: Int32, _ reason: String,
+    _ outcome: Tool.Result, exitCode: Int32, _ reason: String,
     sourceLocation: SourceLocation = #_sourceLocation
   ) {
-    #expect(outcome.exitCode == exitCode, sourceLocation: sourceLocation)
+    #expect(outcome.status == exitCode, sourceLocation: sourceLocation)
     #expect(outcome.output == "", sourceLocation: sourceLocation)
     // One line, and the end of it.
-    #expect(outcome.errorLines.count == 2, sourceLocation: sourceLocation)
+    #expect(outcome.errorLines.count == 1, sourceLocation: sourceLocation)
     #expect(outcome.errors.hasPrefix("cow: "), sourceLocation: sourceLocation)
     #expect(outcome.errors.contains(reason), sourceLocation: sourceLocation)
   }

@@ -3,7 +3,7 @@ internal import Glibc
 internal import MemorySnapshots
 
 /// What ten live snapshots cost in memory once 10 % of the pages were written to.
-struct MemoryFigure: Codable {
+struct ExtraMemoryFigure: Codable {
   let liveSnapshots: Int
   let dirtyBytes: Int
   /// Pre-images, as `RegionStatistics.preservedBytes` counts them.
@@ -27,12 +27,12 @@ struct MemoryFigure: Codable {
     let pageCount = region.byteCount / pageSize
     let pages = randomPages(max(1, pageCount / 10), of: pageCount, &random)
     var snapshots: [MemorySnapshot] = []
-    for _ in 0..<MemoryFigure.snapshots { snapshots.append(try region.makeSnapshot()) }
-    let before = try MemoryFigure.residentBytes()
+    for _ in 0..<ExtraMemoryFigure.snapshots { snapshots.append(try region.makeSnapshot()) }
+    let before = try ExtraMemoryFigure.residentBytes()
     _ = unsafe cdemo_time_writes(region.baseAddress, pageSize, pages, pages.count, 1)
-    MemoryFigure.waitForStore(region, bar)
+    ExtraMemoryFigure.waitForStore(region, bar)
     let statistics = region.statistics
-    residentGrowth = try MemoryFigure.residentBytes() - before
+    residentGrowth = try ExtraMemoryFigure.residentBytes() - before
     liveSnapshots = statistics.snapshotsLive
     preservedBytes = statistics.preservedBytes
     dirtyBytes = pages.count * pageSize
