@@ -59,7 +59,7 @@ struct ForkAnswer {
     ]
     for (index, process) in tree.processes.enumerated() {
       let own = index > 0 && index <= dirtyChildren ? copied : 0
-      let isFirstWriter = hasWritten && index == 1 && dirtyChildren > 0
+      let isFirstWriter = index == 1 && copied > 0
       let shared = index == 0 ? parentShares : pages - own
       let isolated = index == 0 ? pages - parentShares : own
       let name = isFirstWriter ? "\(moment): a child that wrote, " : "process \(process.id), "

@@ -107,6 +107,11 @@ private struct SignalWatch: ~Copyable {
       throw ToolError(.osError, "cannot make a pipe: \(error)")
     }
     Self.writeEnd.store(pipe.writeEnd.rawValue, ordering: .relaxed)
+    // Whoever started the command may have had them blocked, as threads of a pool do.
+    var watched = sigset_t()
+    unsafe sigemptyset(&watched)
+    for number in numbers { unsafe sigaddset(&watched, number) }
+    unsafe _ = pthread_sigmask(SIG_UNBLOCK, &watched, nil)
     for number in numbers {
       _ = signal(number) { number in
         // Only what may be done in a signal handler; whoever is interrupted keeps its errno.

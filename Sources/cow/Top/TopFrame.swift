@@ -31,9 +31,8 @@ struct TopFrame {
   private var status: String {
     let scanned = model.rows.count { $0.scanned != nil }
     let percent = { (share: Double) in "\((share * 1000).rounded() / 10) %" }
-    return "cow top: \(model.rows.count) processes, \(scanned) scanned; scans use "
-      + "\(percent(model.usedShare)) of a core (\(percent(duty)) allowed); by \(order.rawValue); "
-      + "keys: r c p d sort, q quits"
+    return "cow top by \(order.rawValue): \(model.rows.count) processes, \(scanned) scanned; "
+      + "scans take \(percent(model.usedShare)) of \(percent(duty)); keys: r c p d, q quits"
   }
 
   private func text(_ row: TopModel.Row) -> String {

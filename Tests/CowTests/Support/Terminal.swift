@@ -9,17 +9,27 @@ final class TestTerminal {
   let process = Process()
   private(set) var shown = ""
 
+  /// TIOCSPTLCK and TIOCGPTN of asm-generic/ioctls.h, macros that Swift cannot see.
+  private static let setLock: UInt = 0x4004_5431
+  private static let getNumber: UInt = 0x8004_5430
+
   /// Starts the tool in a terminal of `columns` by `rows`; 0 by 0 is one that does not tell its size.
   init(_ arguments: String..., columns: UInt16 = 100, rows: UInt16 = 30) throws {
-    let descriptor = posix_openpt(O_RDWR | O_NOCTTY)
-    try #require(descriptor >= 0 && grantpt(descriptor) == 0 && unlockpt(descriptor) == 0)
+    let descriptor = unsafe open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC)
+    try #require(descriptor >= 0)
     controller = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
-    let path = try #require(unsafe ptsname(descriptor).map { unsafe String(cString: $0) })
-    let other = open(path, O_RDWR | O_NOCTTY)
+    var unlocked: Int32 = 0
+    var number: Int32 = 0
+    let unlockResult = unsafe ioctl(descriptor, Self.setLock, &unlocked)
+    try #require(unlockResult == 0)
+    let askResult = unsafe ioctl(descriptor, Self.getNumber, &number)
+    try #require(askResult == 0)
+    let other = unsafe open("/dev/pts/\(number)", O_RDWR | O_NOCTTY | O_CLOEXEC)
     try #require(other >= 0)
     device = FileHandle(fileDescriptor: other, closeOnDealloc: true)
     var size = winsize(ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0)
-    try #require(unsafe ioctl(other, UInt(TIOCSWINSZ), &size) == 0)
+    let resizeResult = unsafe ioctl(other, UInt(TIOCSWINSZ), &size)
+    try #require(resizeResult == 0)
     process.executableURL = URL(fileURLWithPath: Tool.path)
     process.arguments = arguments
     var environment = ProcessInfo.processInfo.environment
