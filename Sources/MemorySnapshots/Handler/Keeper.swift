@@ -58,9 +58,12 @@ struct Keeper {
     return unsafe handler.pointee.store.pointee.refill(reservePages: reserve)
   }
 
+  /// Whether there is memory to hand back, now or once a reserve that a burst has raised is lowered
+  /// again.
   private var hasSpareMemory: Bool {
-    unsafe handler.pointee.store.pointee.pages.freeSlots
-      > reserve + handler.pointee.store.pointee.reservePages
+    let chunk = unsafe handler.pointee.store.pointee.reservePages
+    return unsafe handler.pointee.store.pointee.pages.freeSlots > reserve + chunk
+      || reserve > 2 * chunk
   }
 
   /// Once a tick.
