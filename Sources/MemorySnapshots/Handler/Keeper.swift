@@ -91,12 +91,8 @@ struct Keeper {
         case .needsPatience: next = min(next, Keeper.retryDelay)
         }
       }
-      if unsafe region.pointee.wantsDisarming.exchange(false, ordering: .acquiringAndReleasing),
-        unsafe !region.pointee.disarm(slices: Keeper.slicesPerPass)
-      {
-        unsafe region.pointee.wantsDisarming.store(true, ordering: .releasing)
-        next = 0
-      }
+      let rest = unsafe region.pointee.disarm(slices: Keeper.slicesPerPass)
+      if rest >= 0 { next = min(next, rest) }
       let more = unsafe region.pointee.preserveHotPages(FaultResolver(region: region))
       if more >= 0 { next = min(next, more) }
     }
