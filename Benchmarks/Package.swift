@@ -21,7 +21,7 @@ let package = Package(
   targets: [
     .target(
       name: "CPeers",
-      cSettings: [.treatAllWarnings(as: .error)],
+      cSettings: [.define("_GNU_SOURCE"), .treatAllWarnings(as: .error)],
       linkerSettings: [.linkedLibrary("pthread")]),
     .executableTarget(
       name: "compare",

@@ -86,6 +86,8 @@ int cpeers_child_wait_for_save(const cpeers_child *child, cpeers_save_report *re
 }
 
 void cpeers_child_end(const cpeers_child *child) {
+  // Closing the pipe does not do: children that were forked later hold its writing end too.
+  while (write(child->lifeline, "", 1) < 0 && errno == EINTR) continue;
   close(child->lifeline);
   close(child->report);
   while (waitpid(child->process, NULL, 0) < 0 && errno == EINTR) continue;

@@ -1,5 +1,10 @@
 #include "cpeers_store.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
 cpeers_store_result cpeers_store_run(const cpeers_store_load *load, cpeers_latencies *latencies) {
   const size_t words = load->record_size / sizeof(uint64_t);
   const uint64_t began = cpeers_now();
@@ -21,4 +26,14 @@ cpeers_store_result cpeers_store_run(const cpeers_store_load *load, cpeers_laten
     now = finished;
   }
   return (cpeers_store_result){.updates = updates, .nanoseconds = now - began};
+}
+
+int cpeers_store_open_target(size_t byte_count) {
+  int descriptor = memfd_create("cpeers save", MFD_CLOEXEC);
+  if (descriptor < 0) return -1;
+  int error = posix_fallocate(descriptor, 0, (off_t)byte_count);
+  if (error == 0) return descriptor;
+  close(descriptor);
+  errno = error;
+  return -1;
 }

@@ -34,7 +34,7 @@ uint64_t cpeers_arena_read_listed_pages(const void *base, const uint32_t *pages,
 
 size_t cpeers_page_size(void);
 
-/// Pages that the calling process alone maps, and its page tables, in bytes. Safe in a forked child.
+/// Pages that only the calling process maps, and its page tables, in bytes. Safe in a forked child.
 size_t cpeers_private_bytes(void);
 
 /// The proportional set size of a process plus its page tables, in bytes.

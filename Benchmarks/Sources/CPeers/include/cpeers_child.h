@@ -11,7 +11,7 @@
 
 typedef struct cpeers_child {
   pid_t process;
-  /// The child ends when the writing end of this pipe is closed.
+  /// The child ends when it reads a byte from this pipe.
   int lifeline;
   /// The child's report of its save comes out of this pipe.
   int report;

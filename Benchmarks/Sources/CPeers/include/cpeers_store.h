@@ -34,6 +34,10 @@ typedef struct cpeers_store_result {
 /// full, whoever causes it.
 cpeers_store_result cpeers_store_run(const cpeers_store_load *load, cpeers_latencies *latencies);
 
+/// A file in memory to save to, its pages allocated, so that a save costs its copying alone. Returns
+/// a descriptor, or -1 with errno set.
+int cpeers_store_open_target(size_t byte_count);
+
 #pragma clang assume_nonnull end
 
 #endif

@@ -1,0 +1,114 @@
+import CPeers
+import Foundation
+import Histogram
+
+/// What the first write to a page after a snapshot costs its writer.
+struct FaultScenario: Scenario {
+  let name = "fault"
+  let summary = "The first write to each page after a snapshot: latency of one write."
+  let metrics = [Self.median, Self.tail, "p99.9 µs", "worst µs", Self.mean]
+  let reference = Contestant.fork.name
+
+  static let median = "p50 µs"
+  static let tail = "p99 µs"
+  /// Elapsed time by pages written, all writers together.
+  static let mean = "µs/page"
+
+  /// Where a single writer and the threads of its peer run.
+  enum Placement: String {
+    case anywhere = ""
+    /// Everything on one processor: each fault is a switch of threads.
+    case oneProcessor = ", one CPU"
+    /// The writer on one processor and the peer's threads on another: each fault is a wake-up.
+    case twoProcessors = ", two CPUs"
+  }
+
+  struct Conditions: CustomStringConvertible {
+    var order: PageOrder
+    var writers = 1
+    var placement = Placement.anywhere
+
+    var description: String {
+      "\(order), \(writers) writer\(writers == 1 ? "" : "s")\(placement.rawValue)"
+    }
+  }
+
+  static let allConditions: [Conditions] =
+    [PageOrder.random, .sequential].flatMap { order in
+      [1, 2, 4].map { Conditions(order: order, writers: $0) }
+        + [Placement.oneProcessor, .twoProcessors].map { Conditions(order: order, placement: $0) }
+    }
+
+  func run(_ scale: Scale, into measurements: inout Measurements) throws {
+    let byteCount = scale.of(256, quick: 32) << 20
+    let pageCount = scale.of(16_384, quick: 2048)
+    for conditions in Self.allConditions {
+      if conditions.placement == .twoProcessors, cpeers_processor_count() < 2 { continue }
+      var contestants: [Contestant] = [
+        .fork, .protection, .threadInC, .signalInC, .handlerThread, .inline,
+      ]
+      if conditions.placement == .anywhere { contestants.append(.hugePages) }
+      var histograms: [String: Histogram<UInt64>] = [:]
+      let rounds = Rounds(count: scale.rounds, scenario: name, condition: "\(conditions)")
+      rounds.run(contestants, into: &measurements) { contestant, round, samples in
+        // The same pages for every peer of a round.
+        let pages = conditions.order.pages(pageCount, of: byteCount / pageSize, seed: round)
+        try measure(
+          contestant, byteCount, conditions, pages, &samples,
+          &histograms[contestant.name, default: .ofNanoseconds()])
+      }
+      for contestant in contestants {
+        guard let histogram = histograms[contestant.name], histogram.totalCount > 0 else {
+          continue
+        }
+        measurements.distributions.append(
+          Distribution(
+            scenario: name, condition: "\(conditions)", peer: contestant.name,
+            histogram: histogram))
+      }
+    }
+  }
+
+  private func measure(
+    _ contestant: Contestant, _ byteCount: Int, _ conditions: Conditions, _ pages: [UInt32],
+    _ samples: inout Samples, _ pooled: inout Histogram<UInt64>
+  ) throws {
+    defer { cpeers_unbind_thread() }
+    // The peer's threads inherit the processor of the thread that makes them.
+    switch conditions.placement {
+    case .anywhere: break
+    case .oneProcessor: cpeers_bind_thread(0)
+    case .twoProcessors: cpeers_bind_thread(1)
+    }
+    let peer = try contestant.make(byteCount)
+    if conditions.placement == .twoProcessors {
+      // A peer may make its threads with its first snapshot.
+      _ = try peer.takeSnapshot()
+      try peer.releaseSnapshots()
+      cpeers_bind_thread(0)
+    }
+    // The first snapshot's writes find caches, pools and page tables unused.
+    _ = try write(to: peer, pages, conditions.writers)
+    let (elapsed, histogram) = try write(to: peer, pages, conditions.writers)
+    samples.add(histogram.microseconds(atPercentile: 50), Self.median)
+    samples.add(histogram.microseconds(atPercentile: 99), Self.tail)
+    samples.add(histogram.microseconds(atPercentile: 99.9), "p99.9 µs")
+    samples.add(Double(histogram.max) / 1000, "worst µs")
+    samples.add(Double(elapsed) / 1000 / Double(pages.count), Self.mean)
+    pooled.add(histogram)
+  }
+
+  private func write(
+    to peer: any Peer, _ pages: [UInt32], _ writers: Int
+  ) throws -> (elapsed: UInt64, histogram: Histogram<UInt64>) {
+    let latencies = try (0..<writers).map { _ in try LatencyRecorder() }
+    _ = try peer.takeSnapshot()
+    let elapsed = cpeers_write_pages(
+      peer.base, pages, pages.count, writers, latencies.map(\.recorder))
+    try peer.checkThatEveryWriteWasPreserved()
+    try peer.releaseSnapshots()
+    var histogram = Histogram<UInt64>.ofNanoseconds()
+    for recorder in latencies { recorder.add(to: &histogram) }
+    return (elapsed, histogram)
+  }
+}
