@@ -25,6 +25,11 @@ extension Peer {
     UnsafeMutableRawBufferPointer(start: base, count: byteCount)
   }
 
+  /// Writes to each of the pages.
+  func touch(_ pages: [UInt32]) {
+    withExtendedLifetime(self) { cpeers_touch_pages(base, pages, pages.count) }
+  }
+
   func checkThatEveryWriteWasPreserved() throws {}
 }
 

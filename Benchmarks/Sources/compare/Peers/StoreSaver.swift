@@ -119,8 +119,9 @@ private final class LibrarySaver: StoreSaver {
   private let bytesBefore: Int
 
   init(_ delivery: MemoryRegion.FaultDelivery, byteCount: Int) throws {
+    // Before the region is made, so that what it sets aside in advance counts too.
+    bytesBefore = cpeers_proportional_bytes(getpid()) + byteCount
     peer = try LibraryPeer(.sharedMemory, delivery, byteCount: byteCount)
-    bytesBefore = cpeers_proportional_bytes(getpid())
   }
 
   var base: UnsafeMutableRawPointer { peer.base }

@@ -31,8 +31,17 @@ struct ScenarioReport {
     }
     Swift.print("\n\(scenario.name): \(scenario.summary)")
     table.print(rows, style: Style.simple)
-    for missing in measurements.unavailable where missing.scenario == scenario.name {
-      Swift.print("not available: \(missing.peer), \(missing.condition): \(missing.reason)")
+    printUnavailable()
+  }
+
+  /// A peer that is not available under many conditions for one reason is named once.
+  private func printUnavailable() {
+    let missing = measurements.unavailable.filter { $0.scenario == scenario.name }
+    var seen: Set<[String]> = []
+    for first in missing where seen.insert([first.peer, first.reason]).inserted {
+      let conditions = missing.filter { $0.peer == first.peer && $0.reason == first.reason }
+      Swift.print("not available: \(first.peer): \(first.reason)")
+      Swift.print("  (\(conditions.map(\.condition).joined(separator: "; ")))")
     }
   }
 

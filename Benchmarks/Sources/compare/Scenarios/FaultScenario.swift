@@ -88,27 +88,14 @@ struct FaultScenario: Scenario {
       cpeers_bind_thread(0)
     }
     // The first snapshot's writes find caches, pools and page tables unused.
-    _ = try write(to: peer, pages, conditions.writers)
-    let (elapsed, histogram) = try write(to: peer, pages, conditions.writers)
+    _ = try TimedWrites(to: peer, pages, writers: conditions.writers)
+    let writes = try TimedWrites(to: peer, pages, writers: conditions.writers)
+    let histogram = writes.latencies
     samples.add(histogram.microseconds(atPercentile: 50), Self.median)
     samples.add(histogram.microseconds(atPercentile: 99), Self.tail)
     samples.add(histogram.microseconds(atPercentile: 99.9), "p99.9 µs")
     samples.add(Double(histogram.max) / 1000, "worst µs")
-    samples.add(Double(elapsed) / 1000 / Double(pages.count), Self.mean)
+    samples.add(Double(writes.nanoseconds) / 1000 / Double(pages.count), Self.mean)
     pooled.add(histogram)
-  }
-
-  private func write(
-    to peer: any Peer, _ pages: [UInt32], _ writers: Int
-  ) throws -> (elapsed: UInt64, histogram: Histogram<UInt64>) {
-    let latencies = try (0..<writers).map { _ in try LatencyRecorder() }
-    _ = try peer.takeSnapshot()
-    let elapsed = cpeers_write_pages(
-      peer.base, pages, pages.count, writers, latencies.map(\.recorder))
-    try peer.checkThatEveryWriteWasPreserved()
-    try peer.releaseSnapshots()
-    var histogram = Histogram<UInt64>.ofNanoseconds()
-    for recorder in latencies { recorder.add(to: &histogram) }
-    return (elapsed, histogram)
   }
 }

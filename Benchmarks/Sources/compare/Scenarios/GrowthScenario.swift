@@ -60,7 +60,7 @@ struct GrowthScenario: Scenario {
       ) { size in
         let peer = try LibraryPeer(.sharedMemory, delivery, byteCount: size * mebibyte)
         _ = try peer.takeSnapshot()
-        write(somePages(1000, of: peer), to: peer)
+        peer.touch(somePages(1000, of: peer))
         return try peer.takeSnapshot()
       },
       Question(
@@ -72,7 +72,7 @@ struct GrowthScenario: Scenario {
         return try nanoseconds {
           for pages in lists {
             _ = try peer.takeSnapshot()
-            write(pages, to: peer)
+            peer.touch(pages)
           }
           peer.releaseSnapshots()
         }
@@ -87,7 +87,7 @@ struct GrowthScenario: Scenario {
         let pages = peers.first.map { somePages(64, of: $0) } ?? []
         return try nanoseconds {
           for peer in peers { _ = try peer.takeSnapshot() }
-          for peer in peers { write(pages, to: peer) }
+          for peer in peers { peer.touch(pages) }
           for peer in peers { peer.releaseSnapshots() }
         }
       },
@@ -96,20 +96,13 @@ struct GrowthScenario: Scenario {
       ) { writers in
         let peer = try LibraryPeer(.sharedMemory, delivery, byteCount: 256 * mebibyte)
         let pages = somePages(4096 * writers, of: peer)
-        let latencies = try (0..<writers).map { _ in try LatencyRecorder() }
-        _ = try peer.takeSnapshot()
-        return cpeers_write_pages(
-          peer.region.baseAddress, pages, pages.count, writers, latencies.map(\.recorder))
+        return try TimedWrites(to: peer, pages, writers: writers).nanoseconds
       },
     ]
   }
 
   private func somePages(_ count: Int, of peer: LibraryPeer, seed: Int = 0) -> [UInt32] {
     PageOrder.random.pages(count, of: peer.memory.count / pageSize, seed: seed)
-  }
-
-  private func write(_ pages: [UInt32], to peer: LibraryPeer) {
-    cpeers_touch_pages(peer.region.baseAddress, pages, pages.count)
   }
 
   /// The slope of the line that fits the points with the least squares.

@@ -37,15 +37,16 @@ struct MemoryScenario: Scenario {
     _ contestant: Contestant, _ byteCount: Int, _ snapshots: Int, _ round: Int,
     _ samples: inout Samples
   ) throws {
+    // Before the peer is made, so that what it sets aside in advance counts too.
+    let before = cpeers_proportional_bytes(getpid()) + byteCount
     let peer = try contestant.make(byteCount)
     let pageCount = byteCount / pageSize
     let dirtyPages = max(1, pageCount / snapshots)
-    let before = residentBytes(of: peer)
     for index in 0..<snapshots {
       _ = try peer.takeSnapshot()
       let pages = PageOrder.random.pages(
         dirtyPages, of: pageCount, seed: round * snapshots + index)
-      cpeers_touch_pages(peer.base, pages, pages.count)
+      peer.touch(pages)
     }
     let extra = Double(residentBytes(of: peer) - before)
     let dirtied = Double(dirtyPages * snapshots * pageSize)

@@ -55,7 +55,7 @@ struct PauseScenario: Scenario {
     for share in shares {
       let count = max(1, Int(Double(pageCount) * share / 100))
       let pages = PageOrder.random.pages(count, of: pageCount, seed: count)
-      cpeers_touch_pages(peer.base, pages, count)
+      peer.touch(pages)
       samples.add(
         Double(try peer.takeSnapshot()) / 1e6, Self.pause,
         condition: Self.condition(byteCount, share))

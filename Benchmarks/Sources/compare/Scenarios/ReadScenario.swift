@@ -34,7 +34,7 @@ struct ReadScenario: Scenario {
       let peer = try LibraryPeer(.sharedMemory, .handlerThread, byteCount: byteCount)
       _ = try peer.takeSnapshot()
       let pages = PageOrder.random.pages(pageCount / 10, of: pageCount, seed: round)
-      cpeers_touch_pages(peer.region.baseAddress, pages, pages.count)
+      peer.touch(pages)
       try reader.run(
         peer, UnsafeMutableRawBufferPointer(start: target.base, count: byteCount), &samples)
     }

@@ -25,7 +25,7 @@ struct RollbackScenario: Scenario {
       for share in shares {
         let pages = PageOrder.random.pages(pageCount * share / 100, of: pageCount, seed: round)
         _ = try peer.takeSnapshot()
-        cpeers_touch_pages(peer.base, pages, pages.count)
+        peer.touch(pages)
         let elapsed = try restore(peer, pages.sorted())
         samples.add(
           Double(elapsed) / Double(pages.count), Self.cost, condition: Self.condition(share))
