@@ -72,16 +72,7 @@ void cpeers_arena_fill(void *base, size_t byte_count) {
   for (size_t i = 0; i < count; i++) words[i] = (i + 1) * 0x9E3779B97F4A7C15;
 }
 
-uint64_t cpeers_arena_read_pages(const void *base, size_t byte_count) {
-  size_t page_size = cpeers_page_size();
-  uint64_t sum = 0;
-  for (size_t offset = 0; offset < byte_count; offset += page_size) {
-    sum += *(const volatile uint64_t *)((const char *)base + offset);
-  }
-  return sum;
-}
-
-uint64_t cpeers_arena_read_listed_pages(const void *base, const uint32_t *pages, size_t count) {
+uint64_t cpeers_arena_read_pages(const void *base, const uint32_t *pages, size_t count) {
   size_t page_size = cpeers_page_size();
   uint64_t sum = 0;
   for (size_t i = 0; i < count; i++) {

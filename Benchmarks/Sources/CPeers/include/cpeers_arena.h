@@ -26,11 +26,8 @@ void cpeers_arena_unmap(void *base, size_t byte_count);
 /// Gives every page a content of its own, so that no two pages are equal and none is zero.
 void cpeers_arena_fill(void *base, size_t byte_count);
 
-/// Reads one word of each page; returns their sum, so that the reads cannot be left out.
-uint64_t cpeers_arena_read_pages(const void *base, size_t byte_count);
-
-/// Reads one word of each listed page.
-uint64_t cpeers_arena_read_listed_pages(const void *base, const uint32_t *pages, size_t count);
+/// Reads one word of each listed page; returns their sum, so that the reads cannot be left out.
+uint64_t cpeers_arena_read_pages(const void *base, const uint32_t *pages, size_t count);
 
 size_t cpeers_page_size(void);
 

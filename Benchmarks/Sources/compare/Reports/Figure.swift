@@ -80,16 +80,16 @@ struct Figure: Sendable {
   }
 
   private static var reads: [Figure] {
-    [
-      ("view, first read of a page", ReadScenario.touch, 4.0),
-      ("view, later reads", ReadScenario.touchAgain, 1.05),
-    ].map { title, condition, limit in
-      func cost(_ peer: String) -> SeriesKey {
-        SeriesKey(
-          scenario: "read", condition: condition, peer: peer, metric: ReadScenario.cost)
-      }
-      return Figure(
-        "\(title) / plain memory", atMost: limit, cost("view"), per: cost(ReadScenario.plain))
+    func cost(_ condition: String, _ peer: String) -> SeriesKey {
+      SeriesKey(
+        scenario: "read", condition: condition, peer: peer, metric: ReadScenario.cost)
+    }
+    return [PageOrder.sequential, .random].flatMap { order in
+      [(ReadScenario.firstTime(order), 4.0), (ReadScenario.again(order), 1.05)]
+    }.map { condition, limit in
+      Figure(
+        "view, \(condition) / plain memory", atMost: limit, cost(condition, "view"),
+        per: cost(condition, ReadScenario.plain))
     }
   }
 

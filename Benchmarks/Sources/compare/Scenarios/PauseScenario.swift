@@ -27,7 +27,7 @@ struct PauseScenario: Scenario {
   }
 
   func run(_ scale: Scale, into measurements: inout Measurements) throws {
-    let sizes = scale.of([64, 256, 1024, 4096, 8192], quick: [64])
+    let sizes = scale.of([64, 1024, 8192], quick: [64])
     for byteCount in sizes.map({ $0 << 20 }) {
       let large = byteCount > mostBytesOfCopies
       var contestants: [Contestant] = [
@@ -37,7 +37,7 @@ struct PauseScenario: Scenario {
       // Writing to everything needs as much memory again.
       let shares = large ? shares.filter { $0 <= 1 } : shares
       let rounds = Rounds(
-        count: large ? min(3, scale.rounds) : scale.rounds, scenario: name,
+        count: min(large ? 3 : 5, scale.rounds), scenario: name,
         condition: describe(bytes: byteCount))
       rounds.run(contestants, into: &measurements) { contestant, _, samples in
         try measure(contestant, byteCount, shares, &samples)

@@ -10,14 +10,15 @@ struct ReadScenario: Scenario {
 
   static let cost = "ns/page"
   static let plain = "plain memory"
-
-  static let touch = "one word of each page"
-  static let touchAgain = "one word of each page, again"
   static let copy = "every byte, copied out"
+
+  static func firstTime(_ order: PageOrder) -> String { "a word of each page, \(order)" }
+
+  static func again(_ order: PageOrder) -> String { "a word of each page, \(order), again" }
 
   private struct Reader: Named {
     var name: String
-    var run: (LibraryPeer, UnsafeMutableRawBufferPointer, inout Samples) throws -> Void
+    var read: (LibraryPeer, inout Readings) throws -> Void
   }
 
   func run(_ scale: Scale, into measurements: inout Measurements) throws {
@@ -25,68 +26,67 @@ struct ReadScenario: Scenario {
     let pageCount = byteCount / pageSize
     let target = try Arena(CPEERS_PAGES_ANONYMOUS_HUGE, byteCount: byteCount)
     let readers = [
-      Reader(name: Self.plain, run: Self.readMemory),
-      Reader(name: "view", run: Self.readView),
-      Reader(name: "copyBytes", run: Self.copyBytes),
+      Reader(name: Self.plain) { peer, readings in
+        readings.read(UnsafeRawBufferPointer(peer.memory))
+      },
+      Reader(name: "view") { peer, readings in
+        guard let snapshot = peer.newestSnapshot else { return }
+        let view = try snapshot.makeView()
+        view.withUnsafeBytes { readings.read($0) }
+      },
+      Reader(name: "copyBytes") { peer, readings in
+        guard let snapshot = peer.newestSnapshot else { return }
+        try readings.time(Self.copy) { target in
+          try snapshot.copyBytes(in: 0..<byteCount, into: target)
+        }
+      },
     ]
-    let rounds = Rounds(count: scale.rounds, scenario: name, condition: Self.touch)
+    let rounds = Rounds(count: scale.rounds, scenario: name, condition: Self.copy)
     rounds.run(readers, into: &measurements) { reader, round, samples in
       let peer = try LibraryPeer(.sharedMemory, .handlerThread, byteCount: byteCount)
       _ = try peer.takeSnapshot()
-      let pages = PageOrder.random.pages(pageCount / 10, of: pageCount, seed: round)
-      peer.touch(pages)
-      try reader.run(
-        peer, UnsafeMutableRawBufferPointer(start: target.base, count: byteCount), &samples)
+      peer.touch(PageOrder.random.pages(pageCount / 10, of: pageCount, seed: round))
+      // A view is read for the first time only once, so each order has its own.
+      for order in [PageOrder.sequential, .random] {
+        var readings = Readings(
+          order: order, pages: order.pages(pageCount, of: pageCount, seed: round), target: target)
+        try reader.read(peer, &readings)
+        for (condition, nanoseconds) in readings.costs
+        where condition != Self.copy || order == .sequential {
+          samples.add(
+            Double(nanoseconds) / Double(pageCount), Self.cost, condition: condition)
+        }
+      }
     }
   }
 
-  private static func readMemory(
-    _ peer: LibraryPeer, _ target: UnsafeMutableRawBufferPointer, _ samples: inout Samples
-  ) {
-    let bytes = UnsafeRawBufferPointer(peer.memory)
-    readPages(bytes, touch, &samples)
-    readPages(bytes, touchAgain, &samples)
-    copy(bytes, target, &samples)
-  }
+  /// What one reader's reads cost, in nanoseconds.
+  private struct Readings {
+    let order: PageOrder
+    let pages: [UInt32]
+    let target: Arena
+    private(set) var costs: [(condition: String, nanoseconds: UInt64)] = []
 
-  private static func readView(
-    _ peer: LibraryPeer, _ target: UnsafeMutableRawBufferPointer, _ samples: inout Samples
-  ) throws {
-    guard let snapshot = peer.newestSnapshot else { return }
-    let view = try snapshot.makeView()
-    view.withUnsafeBytes { bytes in
-      readPages(bytes, touch, &samples)
-      readPages(bytes, touchAgain, &samples)
-      copy(bytes, target, &samples)
+    init(order: PageOrder, pages: [UInt32], target: Arena) {
+      self.order = order
+      self.pages = pages
+      self.target = target
     }
-  }
 
-  private static func copyBytes(
-    _ peer: LibraryPeer, _ target: UnsafeMutableRawBufferPointer, _ samples: inout Samples
-  ) throws {
-    guard let snapshot = peer.newestSnapshot else { return }
-    let elapsed = try nanoseconds {
-      try snapshot.copyBytes(in: 0..<target.count, into: target)
+    /// Reads a word of each page, does so again, and copies everything out.
+    mutating func read(_ bytes: UnsafeRawBufferPointer) {
+      guard let base = bytes.baseAddress else { return }
+      for condition in [ReadScenario.firstTime(order), ReadScenario.again(order)] {
+        time(condition) { _ in _ = cpeers_arena_read_pages(base, pages, pages.count) }
+      }
+      time(ReadScenario.copy) { $0.copyMemory(from: bytes) }
     }
-    samples.add(
-      Double(elapsed) * Double(pageSize) / Double(target.count), cost, condition: Self.copy)
-  }
 
-  private static func readPages(
-    _ bytes: UnsafeRawBufferPointer, _ condition: String, _ samples: inout Samples
-  ) {
-    guard let base = bytes.baseAddress else { return }
-    let elapsed = nanoseconds { _ = cpeers_arena_read_pages(base, bytes.count) }
-    samples.add(
-      Double(elapsed) * Double(pageSize) / Double(bytes.count), cost, condition: condition)
-  }
-
-  private static func copy(
-    _ bytes: UnsafeRawBufferPointer, _ target: UnsafeMutableRawBufferPointer,
-    _ samples: inout Samples
-  ) {
-    let elapsed = nanoseconds { target.copyMemory(from: bytes) }
-    samples.add(
-      Double(elapsed) * Double(pageSize) / Double(bytes.count), cost, condition: Self.copy)
+    mutating func time(
+      _ condition: String, _ body: (UnsafeMutableRawBufferPointer) throws -> Void
+    ) rethrows {
+      let buffer = UnsafeMutableRawBufferPointer(start: target.base, count: target.byteCount)
+      costs.append((condition, try nanoseconds { try body(buffer) }))
+    }
   }
 }
