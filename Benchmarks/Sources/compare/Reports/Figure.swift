@@ -45,7 +45,9 @@ struct Figure: Sendable {
         _ peer: Contestant, _ metric: String, _ other: Contestant, _ limit: Double
       ) -> Figure {
         Figure(
-          "\(metric), \(conditions): \(peer.name) / \(other.name)", atMost: limit,
+          "\(metric), \(conditions): \(peer.name) / \(other.name)"
+            .replacing("handler thread / C handler thread", with: "handler thread / in C")
+            .replacing(" µs,", with: ","), atMost: limit,
           fault(peer, metric), per: fault(other, metric))
       }
       switch conditions.order {
@@ -55,7 +57,7 @@ struct Figure: Sendable {
           figure(.handlerThread, FaultScenario.tail, .threadInC, 1.25),
           figure(.inline, FaultScenario.median, .signalInC, 1.1),
           figure(.inline, FaultScenario.tail, .signalInC, 1.25),
-          figure(.inline, FaultScenario.median, .fork, 1.3),
+          figure(.inline, FaultScenario.median, .fork, conditions.isCold ? 1.0 : 1.3),
         ]
       case .sequential:
         return [

@@ -39,7 +39,7 @@ struct FigureReport {
   private static func exponents(_ measurements: Measurements) -> [Verdict] {
     verdicts(
       measurements.series.filter { $0.key.metric == GrowthScenario.exponent }, atMost: 1.05
-    ) { "exponent: \($0.peer) (\($0.condition))" }
+    ) { "\($0.peer), \($0.condition)" }
   }
 
   private static func verdicts(
@@ -60,7 +60,7 @@ struct FigureReport {
         Column(title: "at most", value: format($0.limit), width: 7, align: .right),
         Column(
           title: "ratio (spread)",
-          value: formatSpread($0.ratio, $0.lowest, $0.highest), width: 19, align: .right),
+          value: formatSpread($0.ratio, $0.lowest, $0.highest), width: 21, align: .right),
         Column(title: "", value: $0.result, width: 7),
       ]
     }

@@ -27,14 +27,22 @@ struct FaultScenario: Scenario {
     var order: PageOrder
     var writers = 1
     var placement = Placement.anywhere
+    /// Whether this is the first snapshot after a while in which nothing happened.
+    var isCold = false
 
     var description: String {
-      "\(order), \(writers) writer\(writers == 1 ? "" : "s")\(placement.rawValue)"
+      let writers = "\(writers) writer\(writers == 1 ? "" : "s")"
+      return "\(order), \(writers)\(placement.rawValue)\(isCold ? ", cold" : "")"
     }
   }
 
+  /// Long enough for a hypervisor to take back what the guest reports as free, and for the library to
+  /// set memory aside.
+  private static let idleSeconds: UInt32 = 3
+
   static let allConditions: [Conditions] =
-    [PageOrder.random, .sequential].flatMap { order in
+    [Conditions(order: .random, isCold: true)]
+    + [PageOrder.random, .sequential].flatMap { order in
       [1, 2, 4].map { Conditions(order: order, writers: $0) }
         + [Placement.oneProcessor, .twoProcessors].map { Conditions(order: order, placement: $0) }
     }
@@ -49,7 +57,9 @@ struct FaultScenario: Scenario {
       ]
       if conditions.placement == .anywhere { contestants.append(.hugePages) }
       var histograms: [String: Histogram<UInt64>] = [:]
-      let rounds = Rounds(count: scale.rounds, scenario: name, condition: "\(conditions)")
+      let rounds = Rounds(
+        count: conditions.isCold ? min(3, scale.rounds) : scale.rounds, scenario: name,
+        condition: "\(conditions)")
       rounds.run(contestants, into: &measurements) { contestant, round, samples in
         // The same pages for every peer of a round.
         let pages = conditions.order.pages(pageCount, of: byteCount / pageSize, seed: round)
@@ -87,8 +97,12 @@ struct FaultScenario: Scenario {
       try peer.releaseSnapshots()
       cpeers_bind_thread(0)
     }
-    // The first snapshot's writes find caches, pools and page tables unused.
-    _ = try TimedWrites(to: peer, pages, writers: conditions.writers)
+    if conditions.isCold {
+      sleep(Self.idleSeconds)
+    } else {
+      // The first snapshot's writes find caches, pools and page tables unused.
+      _ = try TimedWrites(to: peer, pages, writers: conditions.writers)
+    }
     let writes = try TimedWrites(to: peer, pages, writers: conditions.writers)
     let histogram = writes.latencies
     samples.add(histogram.microseconds(atPercentile: 50), Self.median)

@@ -24,17 +24,18 @@ struct GrowthScenario: Scenario {
   func run(_ scale: Scale, into measurements: inout Measurements) throws {
     for delivery in [MemoryRegion.FaultDelivery.handlerThread, .inline] {
       for question in questions(scale, delivery) {
-        measure(question, scale, "\(delivery)", into: &measurements)
+        let peer: Contestant = delivery == .inline ? .inline : .handlerThread
+        measure(question, scale, peer.name, into: &measurements)
       }
     }
   }
 
   private func measure(
-    _ question: Question, _ scale: Scale, _ delivery: String,
+    _ question: Question, _ scale: Scale, _ peer: String,
     into measurements: inout Measurements
   ) {
     // Each round is a line fit of its own, so the spread of the exponents is that of the rounds.
-    let rounds = Rounds(count: min(5, scale.rounds), scenario: name, condition: delivery)
+    let rounds = Rounds(count: min(5, scale.rounds), scenario: name, condition: peer)
     rounds.run([question], into: &measurements) { question, _, samples in
       let points = try question.sizes.map { size in
         (size: Double(size), cost: Double(try question.cost(size)))
@@ -55,7 +56,7 @@ struct GrowthScenario: Scenario {
         try LibraryPeer(.sharedMemory, delivery, byteCount: size * mebibyte).takeSnapshot()
       },
       Question(
-        name: "later snapshot, 1,000 pages dirty, by region size",
+        name: "snapshot after 1,000 writes, by region size",
         sizes: scale.of([64, 128, 256, 512, 1024], quick: [16, 32, 64])
       ) { size in
         let peer = try LibraryPeer(.sharedMemory, delivery, byteCount: size * mebibyte)
@@ -64,7 +65,7 @@ struct GrowthScenario: Scenario {
         return try peer.takeSnapshot()
       },
       Question(
-        name: "take, write 64 pages, release, by snapshots that live",
+        name: "take, write 64 pages, release, by snapshots",
         sizes: scale.of([16, 64, 256, 1024], quick: [4, 16, 64])
       ) { count in
         let peer = try LibraryPeer(.sharedMemory, delivery, byteCount: 64 * mebibyte)

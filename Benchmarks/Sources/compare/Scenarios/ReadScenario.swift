@@ -76,6 +76,7 @@ struct ReadScenario: Scenario {
     /// Reads a word of each page, does so again, and copies everything out.
     mutating func read(_ bytes: UnsafeRawBufferPointer) {
       guard let base = bytes.baseAddress else { return }
+      let pages = pages
       for condition in [ReadScenario.firstTime(order), ReadScenario.again(order)] {
         time(condition) { _ in _ = cpeers_arena_read_pages(base, pages, pages.count) }
       }
