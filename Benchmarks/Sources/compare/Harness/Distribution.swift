@@ -58,13 +58,15 @@ struct Distribution: Codable, Sendable {
     self.condition = condition
     self.peer = peer
     // Evenly spaced in the number of nines, which is the axis that tails are drawn on.
-    let nines = stride(from: 0.0, through: 5.0, by: 0.1)
-    self.points = nines.compactMap { nines in
-      let exceeding = Double(histogram.totalCount) / pow(10, nines)
-      guard exceeding >= 1 else { return nil }
+    let mostNines = log10(Double(max(histogram.totalCount, 1)))
+    var points = stride(from: 0.0, to: mostNines, by: 0.1).map { nines in
       let percentile = 100 - 100 / pow(10, nines)
       return Point(
         percentile: percentile, microseconds: histogram.microseconds(atPercentile: percentile))
     }
+    points.append(
+      Point(
+        percentile: 100 - 100 / pow(10, mostNines), microseconds: Double(histogram.max) / 1000))
+    self.points = points
   }
 }

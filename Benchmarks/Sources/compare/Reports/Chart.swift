@@ -35,7 +35,7 @@ struct Chart {
     }
     // One panel stands wider than each of two; the margins keep their size in pixels.
     let width = panels.count == 1 ? 1000 : panels.count * 760
-    let left = 105 / Double(width)
+    let left = 115 / Double(width)
     return """
       set terminal pngcairo size \(width),720 font "DejaVu Sans,13" background "white"
       set output \(quoted(output))
@@ -44,11 +44,11 @@ struct Chart {
       set grid xtics ytics lc rgb "#e4e4e4" lt 1 lw 1
       set tics nomirror out textcolor rgb "#404040"
       set key at screen 0.5, screen 0.115 center center vertical Left reverse \
-      maxrows 3 samplen 2 spacing 1.3 textcolor rgb "#202020"
+      maxrows \(panels.count == 1 ? 4 : 3) samplen 2 spacing 1.3 textcolor rgb "#202020"
       set label 1 \(quoted(machine.summary)) at screen 0.99, screen 0.02 right \
       font ",9" textcolor rgb "#808080" noenhanced
       set multiplot layout 1,\(panels.count) title \(quoted(title)) font ",16" \
-      margins \(left),0.98,0.29,0.86 spacing \(left)
+      margins \(left),\(1 - 35 / Double(width)),0.29,0.86 spacing \(left)
       \(panels.indices.map(script(ofPanel:)).joined())
       unset multiplot
 
