@@ -21,7 +21,7 @@ struct Scale: Sendable {
     isQuick ? quick : full
   }
 
-  var rounds: Int { of(7, quick: 2) }
+  var rounds: Int { of(5, quick: 2) }
 }
 
 /// Sizes as the tables print them.

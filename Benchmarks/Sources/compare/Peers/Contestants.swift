@@ -37,4 +37,8 @@ extension Contestant {
   static let hugePages = Contestant(name: "huge pages") {
     try LibraryPeer(.anonymous, .handlerThread, byteCount: $0)
   }
+
+  static let hugePagesInline = Contestant(name: "huge pages, inline") {
+    try LibraryPeer(.anonymous, .inline, byteCount: $0)
+  }
 }

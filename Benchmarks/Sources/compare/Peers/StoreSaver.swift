@@ -26,9 +26,14 @@ struct StoreContestant: Named, Sendable {
     StoreContestant(name: Contestant.copy.name) { try CopySaver(byteCount: $0) },
     StoreContestant(name: Contestant.signalInC.name) { try TrackerSaver(byteCount: $0) },
     StoreContestant(name: Contestant.handlerThread.name) {
-      try LibrarySaver(.handlerThread, byteCount: $0)
+      try LibrarySaver(.sharedMemory, .handlerThread, byteCount: $0)
     },
-    StoreContestant(name: Contestant.inline.name) { try LibrarySaver(.inline, byteCount: $0) },
+    StoreContestant(name: Contestant.inline.name) {
+      try LibrarySaver(.sharedMemory, .inline, byteCount: $0)
+    },
+    StoreContestant(name: Contestant.hugePagesInline.name) {
+      try LibrarySaver(.anonymous, .inline, byteCount: $0)
+    },
   ]
 }
 
@@ -118,10 +123,12 @@ private final class LibrarySaver: StoreSaver {
   private let peer: LibraryPeer
   private let bytesBefore: Int
 
-  init(_ delivery: MemoryRegion.FaultDelivery, byteCount: Int) throws {
+  init(
+    _ backing: MemoryRegion.Backing, _ delivery: MemoryRegion.FaultDelivery, byteCount: Int
+  ) throws {
     // Before the region is made, so that what it sets aside in advance counts too.
     bytesBefore = cpeers_proportional_bytes(getpid()) + byteCount
-    peer = try LibraryPeer(.sharedMemory, delivery, byteCount: byteCount)
+    peer = try LibraryPeer(backing, delivery, byteCount: byteCount)
   }
 
   var base: UnsafeMutableRawPointer { peer.base }
@@ -129,9 +136,8 @@ private final class LibrarySaver: StoreSaver {
   func takeSnapshot(savingTo target: FileDescriptor) throws -> Save? {
     let snapshot = try peer.region.makeSnapshot()
     return { [bytesBefore] in
-      defer { snapshot.release() }
       try target.seek(offset: 0, from: .start)
-      try snapshot.write(to: target)
+      try snapshot.consume(to: target)
       return cpeers_proportional_bytes(getpid()) - bytesBefore
     }
   }

@@ -101,6 +101,8 @@ struct Chart {
       Style(label: "this library, inline", color: "#D55E00", width: 3.5)
     case Contestant.hugePages.name:
       Style(label: "this library, huge pages", color: "#009E73", width: 3.5)
+    case Contestant.hugePagesInline.name:
+      Style(label: "this library, huge pages, inline", color: "#009E73", width: 3.5, dash: 4)
     case Contestant.threadInC.name:
       Style(label: "userfaultfd in C, handler thread", color: "#56B4E9")
     case Contestant.signalInC.name:

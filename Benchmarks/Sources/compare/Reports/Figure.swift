@@ -58,11 +58,14 @@ struct Figure: Sendable {
           figure(.inline, FaultScenario.median, .signalInC, 1.1),
           figure(.inline, FaultScenario.tail, .signalInC, 1.25),
           figure(.inline, FaultScenario.median, .fork, conditions.isCold ? 1.0 : 1.3),
+          figure(.hugePagesInline, FaultScenario.median, .fork, conditions.isCold ? 1.0 : 1.3),
         ]
       case .sequential:
         return [
           figure(.inline, FaultScenario.mean, .fork, 0.35),
           figure(.handlerThread, FaultScenario.mean, .fork, 0.40),
+          figure(.hugePagesInline, FaultScenario.mean, .fork, 0.35),
+          figure(.hugePages, FaultScenario.mean, .fork, 0.40),
         ]
       }
     }
@@ -100,7 +103,8 @@ struct Figure: Sendable {
       SeriesKey(
         scenario: "store", condition: StoreScenario.condition, peer: peer, metric: metric)
     }
-    return [Contestant.handlerThread.name, Contestant.inline.name].flatMap { peer in
+    let peers: [Contestant] = [.handlerThread, .inline, .hugePagesInline]
+    return peers.map(\.name).flatMap { peer in
       let costs = [
         ("worst update", StoreScenario.worst, 0.4), ("p99.9 of updates", StoreScenario.tail, 1.0),
         ("extra memory", StoreScenario.extra, 0.8),

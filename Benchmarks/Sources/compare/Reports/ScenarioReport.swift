@@ -16,16 +16,17 @@ struct ScenarioReport {
   func print() {
     let rows = self.rows
     let titleWidth = rows.map(\.title.count).max() ?? 0
-    let hasReference = !scenario.reference.isEmpty
+    let ratioTitle = "× \(scenario.reference)"
+    let ratioWidth = max(ratioTitle.count, rows.map(\.ratio.count).max() ?? 0)
     let table = TextTable<Row> { row in
       var columns = [Column(title: "", value: row.title, width: titleWidth)]
       columns += scenario.metrics.enumerated().map { index, metric in
         let quantity = index < row.quantities.count ? row.quantities[index] : ""
         return Column(title: metric, value: quantity, width: max(6, metric.count), align: .right)
       }
-      if hasReference {
+      if !scenario.reference.isEmpty {
         columns.append(
-          Column(title: "× \(scenario.reference)", value: row.ratio, width: 24, align: .right))
+          Column(title: ratioTitle, value: row.ratio, width: ratioWidth, align: .right))
       }
       return columns
     }

@@ -52,10 +52,10 @@ struct FaultScenario: Scenario {
     let pageCount = scale.of(16_384, quick: 2048)
     for conditions in Self.allConditions {
       if conditions.placement == .twoProcessors, cpeers_processor_count() < 2 { continue }
-      var contestants: [Contestant] = [
-        .fork, .protection, .threadInC, .signalInC, .handlerThread, .inline,
+      let contestants: [Contestant] = [
+        .fork, .protection, .threadInC, .signalInC, .handlerThread, .inline, .hugePages,
+        .hugePagesInline,
       ]
-      if conditions.placement == .anywhere { contestants.append(.hugePages) }
       var histograms: [String: Histogram<UInt64>] = [:]
       let rounds = Rounds(
         count: conditions.isCold ? min(3, scale.rounds) : scale.rounds, scenario: name,

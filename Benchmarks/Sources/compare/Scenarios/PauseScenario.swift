@@ -37,7 +37,7 @@ struct PauseScenario: Scenario {
       // Writing to everything needs as much memory again.
       let shares = large ? shares.filter { $0 <= 1 } : shares
       let rounds = Rounds(
-        count: min(large ? 3 : 5, scale.rounds), scenario: name,
+        count: min(large ? 2 : 5, scale.rounds), scenario: name,
         condition: describe(bytes: byteCount))
       rounds.run(contestants, into: &measurements) { contestant, _, samples in
         try measure(contestant, byteCount, shares, &samples)

@@ -28,7 +28,7 @@ struct StoreScenario: Scenario {
     let records = zipfianRecords(
       scale.of(1 << 22, quick: 1 << 19), of: byteCount / recordSize, exponent: 0.99, seed: 1)
     var histograms: [String: Histogram<UInt64>] = [:]
-    let rounds = Rounds(count: scale.of(5, quick: 1), scenario: name, condition: Self.condition)
+    let rounds = Rounds(count: scale.of(3, quick: 1), scenario: name, condition: Self.condition)
     rounds.run(StoreContestant.all, into: &measurements) { contestant, _, samples in
       let run = StoreRun(
         try contestant.make(byteCount), target: try Self.openTarget(byteCount))
