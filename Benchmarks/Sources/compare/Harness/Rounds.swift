@@ -1,3 +1,5 @@
+import Foundation
+
 /// Runs every peer once a round, so that what changes on the machine in the course of a run changes
 /// for all of them alike. Each round begins with another peer: none always follows the same one.
 struct Rounds {
@@ -13,6 +15,7 @@ struct Rounds {
     measure: (_ contestant: Contestant, _ round: Int, _ samples: inout Samples) throws -> Void
   ) {
     var failed: Set<String> = []
+    FileHandle.standardError.write(Data("measuring \(scenario): \(condition)\n".utf8))
     for round in 0..<count {
       for position in contestants.indices {
         let contestant = contestants[(position + round) % contestants.count]

@@ -82,7 +82,7 @@ extension Chart {
       title: title, xLabel: "percentile", yLabel: yLabel,
       settings: """
         set logscale xy
-        set xrange [1:*]
+        set xrange [1:*] noextend
         set xtics ("0" 1, "50" 2, "90" 10, "99" 100, "99.9" 1e3, "99.99" 1e4, "99.999" 1e5, \
         "99.9999" 1e6, "99.99999" 1e7, "99.999999" 1e8)
         set format y "%g"

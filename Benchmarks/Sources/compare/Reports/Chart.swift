@@ -44,7 +44,7 @@ struct Chart {
       set grid xtics ytics lc rgb "#e4e4e4" lt 1 lw 1
       set tics nomirror out textcolor rgb "#404040"
       set key at screen 0.5, screen 0.115 center center vertical Left reverse \
-      maxrows \(panels.count == 1 ? 4 : 3) samplen 2 spacing 1.3 textcolor rgb "#202020"
+      maxrows \(panels.count == 1 ? 4 : 3) samplen 2.5 spacing 1.3 textcolor rgb "#202020"
       set label 1 \(quoted(machine.summary)) at screen 0.99, screen 0.02 right \
       font ",9" textcolor rgb "#808080" noenhanced
       set multiplot layout 1,\(panels.count) title \(quoted(title)) font ",16" \
@@ -102,7 +102,7 @@ struct Chart {
     case Contestant.hugePages.name:
       Style(label: "this library, huge pages", color: "#009E73", width: 3.5)
     case Contestant.hugePagesInline.name:
-      Style(label: "this library, huge pages, inline", color: "#009E73", width: 3.5, dash: 4)
+      Style(label: "this library, huge pages, inline", color: "#7FC8A9", width: 3.5)
     case Contestant.threadInC.name:
       Style(label: "userfaultfd in C, handler thread", color: "#56B4E9")
     case Contestant.signalInC.name:
