@@ -26,7 +26,9 @@ struct LockTests {
           arena.value.store(UInt(bitPattern: block), ordering: .releasing)
           while !isProtected.isSet, !stop.isSet { yieldThread() }
           unsafe free(block)
-          unsafe LockTests.exchangeBlocks(exchange, until: stop) { unsafe malloc(2000 + $0 % 100_000) }
+          unsafe LockTests.exchangeBlocks(exchange, until: stop) {
+            unsafe malloc(2000 + $0 % 100_000)
+          }
         case 1:
           unsafe LockTests.exchangeBlocks(exchange, until: stop) { _ in nil }
         default:

@@ -114,7 +114,7 @@ struct ScaleTests {
       for number in 0..<64 { try cycle(number) }
       let before = ProcessResources.now()
       let memory = memoryStatus("VmRSS")
-      for number in 0..<(runsLongTests ? 10_000 : 320) { try cycle(number) }
+      for number in 0..<(runsLongTests ? 5000 : 320) { try cycle(number) }
       #expect(await ProcessResources.stayed(before), "\(before), \(ProcessResources.now())")
       #expect(memoryStatus("VmRSS") < memory + (8 << 20))
     }
