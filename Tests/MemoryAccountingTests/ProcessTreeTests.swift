@@ -122,7 +122,8 @@ struct ProcessTreeTests {
     #expect(tree.total.copiesMade == related.total.copiesMade)
   }
 
-  @Test("copies are compared with the parent's pages, and those that grandchildren share count once")
+  @Test(
+    "copies are compared with the parent's pages, and those that grandchildren share count once")
   func grandchildren() throws {
     let scenario = try Scenario("family", "100")
     let fresh = try #require(scenario.ranges("fresh").first)

@@ -91,7 +91,8 @@ struct SwapFile {
 
   /// Makes the file and swaps to it; cancels the test where that is not possible.
   init(megabytes: Int) throws {
-    path = FileManager.default.temporaryDirectory
+    path =
+      FileManager.default.temporaryDirectory
       .appendingPathComponent("accounting-\(getpid()).swap").path
     _ = FileManager.default.createFile(
       atPath: path, contents: nil, attributes: [.posixPermissions: 0o600])

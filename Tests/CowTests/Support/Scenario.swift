@@ -28,7 +28,6 @@ final class Scenario {
     process.waitUntilExit()
   }
 
-
   /// Goes on to the next stage, and waits until it stands.
   func next() throws {
     try input.fileHandleForWriting.write(contentsOf: Data("\n".utf8))
@@ -49,7 +48,6 @@ final class Scenario {
       return start..<end
     }
   }
-
 
   private func waitUntilReady() throws {
     while let line = try readLine() {
