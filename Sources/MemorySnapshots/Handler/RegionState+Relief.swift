@@ -33,10 +33,15 @@ extension RegionState {
     }
     guard let relief = attempt else { return .needsPatience }
     if let relief { return relief }
-    _ = starved.exchange(0)
+    wakeStarved()
+    return .done
+  }
+
+  /// Wakes the faults that were put aside for want of a slot: they try again.
+  func wakeStarved() {
+    guard starved.exchange(0) != 0 else { return }
     starved.wakeAll()
     wakeWaiters()
-    return .done
   }
 
   private var isBelowLimit: Bool {
