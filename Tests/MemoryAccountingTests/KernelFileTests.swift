@@ -45,6 +45,9 @@ struct MappingTests {
     #expect(mappings.count == 1)
     #expect(mappings[0].range == 0x5555_5555_7000..<0x5555_5555_8000)
     #expect(mappings[0].offset == 0x3000)
+    #expect(!mappings[0].isWhole)
+    let whole = Mapping.parse(Self.text, clippedTo: 0x5555_5555_6000..<0x5555_5555_8000)
+    #expect(whole.map(\.isWhole) == [true])
   }
 
   @Test("text that ends in the middle of a line is read without a crash")

@@ -25,7 +25,8 @@ struct PageClassifier {
     frames = session.frames
     isWritable = mapping.kind == .privateWritable
     if system.hasMergedPages, mapping.kind != .shared, !current.hasMergedPages {
-      current.hasMergedPages = space.statistics(of: mapping)?.merged ?? 0 > 0
+      current.hasMergedPages =
+        space.statistics(ofMappingAt: mapping.range.lowerBound)?.merged ?? 0 > 0
     }
   }
 
