@@ -53,6 +53,8 @@ package struct SamepageMerging {
   }
 
   package func putBack() {
+    // Unmerging first: the kernel forgets merged pages that are no longer used only when it scans.
+    _ = try? SystemSetting("/sys/kernel/mm/ksm/run", "2")
     for setting in settings.reversed() { setting.putBack() }
   }
 }

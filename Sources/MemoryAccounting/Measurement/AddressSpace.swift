@@ -112,6 +112,13 @@ final class AddressSpace {
     return statistics?[start]
   }
 
+  /// Whether any page may have been merged (KSM): not if the kernel says that no mapping was ever
+  /// offered for it, nor in any process that this one was forked from (/proc/PID/ksm_stat).
+  private(set) lazy var mayHaveMergedPages: Bool = {
+    guard let text = try? ProcFile.read("/proc/\(process.pid)/ksm_stat") else { return true }
+    return !String(decoding: text, as: UTF8.self).contains("ksm_mergeable: no")
+  }()
+
   func name(of mapping: Mapping) -> String {
     String(decoding: mapText[mapping.name], as: UTF8.self)
   }

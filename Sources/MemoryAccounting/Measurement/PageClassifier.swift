@@ -24,7 +24,9 @@ struct PageClassifier {
     system = session.system
     frames = session.frames
     isWritable = mapping.kind == .privateWritable
-    if system.hasMergedPages, mapping.kind != .shared, !current.hasMergedPages {
+    if system.hasMergedPages, mapping.kind != .shared, !current.hasMergedPages,
+      space.mayHaveMergedPages
+    {
       current.hasMergedPages =
         space.statistics(ofMappingAt: mapping.range.lowerBound)?.merged ?? 0 > 0
     }
