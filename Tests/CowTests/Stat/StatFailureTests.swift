@@ -1,4 +1,5 @@
 import Foundation
+import ScenarioSupport
 import Testing
 
 /// Bad input: one clear line on standard error, a code of sysexits, no figures.
