@@ -45,10 +45,15 @@ let package = Package(
         .product(name: "SystemPackage", package: "swift-system"),
       ],
       swiftSettings: swiftSettings),
+    .target(
+      name: "CTestSupport",
+      path: "Tests/CTestSupport",
+      cSettings: [.treatAllWarnings(as: .error)]),
     .testTarget(
       name: "MemorySnapshotsTests",
       dependencies: [
-        "MemorySnapshots", "CUserfault", .product(name: "SystemPackage", package: "swift-system"),
+        "MemorySnapshots", "CUserfault", "CTestSupport",
+        .product(name: "SystemPackage", package: "swift-system"),
       ],
       swiftSettings: swiftSettings),
     .testTarget(

@@ -19,10 +19,14 @@ extension RegionState {
   /// - Parameter hasMemory: Whether the system has memory for more slots.
   func relieve(hasMemory: Bool) -> Relief {
     let relief: Relief? = control.withLock { snapshots in
+      let limitWasHit = limitIsHit.exchange(false, ordering: .relaxed)
       if hasRoom(snapshots) { return nil }
-      if hasMemory, isBelowLimit { return .needsSlots }
-      if blocksWritersWhenFull { return .done }
-      return makeRoom(&snapshots) ? nil : .needsPatience
+      if hasMemory, isBelowLimit || !limitWasHit {
+        return unsafe store.pointee.hasFreeSlots ? nil : .needsSlots
+      }
+      if !blocksWritersWhenFull, makeRoom(&snapshots) { return nil }
+      limitIsHit.store(true, ordering: .relaxed)
+      return blocksWritersWhenFull ? .done : .needsPatience
     }
     if let relief { return relief }
     _ = starved.exchange(0)
@@ -65,8 +69,11 @@ extension RegionState {
       if lifted == count { return false }
       let isIdle = control.withLock { snapshots in
         guard snapshots.isEmpty else { return false }
+        // Whoever prepares pages for writing must not find them open before they are.
+        gate.close()
         slices.open(slice: slice)
         unprotect(pages(ofSlice: slice))
+        openGate()
         return true
       }
       guard isIdle else { return true }

@@ -10,8 +10,13 @@ struct Userfaultfd: ~Copyable {
   init(features: UserfaultSupport.Features) throws(SnapshotError) {
     var attempts: [UserfaultSupport.Attempt] = []
     guard let (opened, method) = Userfaultfd.open(&attempts) else {
+      let reason = attempts.last?.errno
+      // Not a matter of permission.
+      if let reason, [.tooManyOpenFiles, .tooManyOpenFilesInSystem, .noMemory].contains(reason) {
+        throw .systemCall("userfaultfd", reason)
+      }
       throw SnapshotError(
-        .notPermitted, errno: attempts.last?.errno, operation: "userfaultfd",
+        .notPermitted, errno: reason, operation: "userfaultfd",
         message: UserfaultSupport.advice(after: attempts))
     }
     let descriptor = Descriptor(owning: opened)

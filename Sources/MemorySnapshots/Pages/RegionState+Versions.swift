@@ -76,9 +76,13 @@ extension RegionState {
       return .zero
     }
     let kept = raisePreservedPages()
-    guard kept <= pageLimit || limitIsLifted.load(ordering: .relaxed),
-      let slot = unsafe store.pointee.allocatePage()
-    else {
+    guard kept <= pageLimit || limitIsLifted.load(ordering: .relaxed) else {
+      preservedPages.subtract(1, ordering: .relaxed)
+      // Relaxed: `starved`, set afterwards, orders it.
+      limitIsHit.store(true, ordering: .relaxed)
+      return nil
+    }
+    guard let slot = unsafe store.pointee.allocatePage() else {
       preservedPages.subtract(1, ordering: .relaxed)
       return nil
     }

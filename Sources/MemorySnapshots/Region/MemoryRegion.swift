@@ -34,7 +34,8 @@ public final class MemoryRegion: @unchecked Sendable {
   public let options: Options
 
   let state: UnsafeMutablePointer<RegionState>
-  let memory: RegionMemory
+  /// Changes in `deinit` alone.
+  private(set) var memory: RegionMemory
   private let userfault: Userfaultfd
   private let handler: FaultHandler
 
@@ -160,7 +161,10 @@ public final class MemoryRegion: @unchecked Sendable {
   deinit {
     // A forked child holds copies of the parent's numbers: acting on them would hit whatever the
     // child has there.
-    guard !isInForkedChild else { return }
+    guard !isInForkedChild else {
+      memory.abandonMapping()
+      return
+    }
     unsafe handler.remove(state)
     if !memory.isOwned {
       try? Kernel.unregister(userfault.descriptor.rawValue, memory.address, memory.byteCount)
@@ -219,6 +223,16 @@ public final class MemoryRegion: @unchecked Sendable {
 }
 
 extension UserfaultSupport {
-  /// What the kernel offers does not change while it runs.
-  static let offeredFeatures = UserfaultSupport().features
+  private static let knownFeatures = Mutex<Features?>(nil)
+
+  /// What the kernel offers: asked for once, as it does not change while it runs. An answer that
+  /// could not be had for want of a descriptor is not kept.
+  static var offeredFeatures: Features {
+    knownFeatures.withLock { known in
+      if let known { return known }
+      let support = UserfaultSupport()
+      if support.method != nil, !support.features.isEmpty { known = support.features }
+      return support.features
+    }
+  }
 }

@@ -12,7 +12,7 @@ struct RegionMemory: ~Copyable {
   /// Whether the mapping goes with the region.
   let isOwned: Bool
   private let ownedFile: Descriptor?
-  private let mapping: Mapping?
+  private var mapping: Mapping?
 
   private static var hugePageBytes: Int { 2 << 20 }
 
@@ -52,6 +52,12 @@ struct RegionMemory: ~Copyable {
     file = nil
     ownedFile = nil
     self.mapping = nil
+  }
+
+  /// Leaves the memory mapped for ever, if it is: a forked child has none, but may have mapped
+  /// something else at the same address.
+  mutating func abandonMapping() {
+    _ = mapping.take()?.release()
   }
 
   /// Gives pages back to the system: they read as zeros afterwards.

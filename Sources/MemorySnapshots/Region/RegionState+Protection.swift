@@ -123,7 +123,14 @@ extension RegionState {
 
   /// Lifts protection and wakes the threads that wait for it.
   func unprotect(_ run: Range<Int>) {
-    _ = Kernel.writeUnprotect(descriptor, address(ofPage: run.lowerBound), run.count * pageSize)
+    let start = address(ofPage: run.lowerBound)
+    var attempt = 0
+    while Kernel.writeUnprotect(descriptor, start, run.count * pageSize) == -EAGAIN,
+      attempt < RegionState.retries
+    {
+      Kernel.yield()
+      attempt += 1
+    }
   }
 
   /// Wakes every thread that waits for a fault of the region or of a view: it will fault anew.

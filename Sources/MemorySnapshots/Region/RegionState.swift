@@ -49,6 +49,8 @@ struct RegionState: ~Copyable {
   /// Whether pre-images may exceed the limit: all live snapshots have open views, which must not
   /// break, or are being restored.
   let limitIsLifted = Atomic<Bool>(false)
+  /// Whether a fault was put aside because of the limit, not for want of a free slot.
+  let limitIsHit = Atomic<Bool>(false)
   /// Whether the last snapshot has gone and the keeper is to lift the protection.
   let wantsDisarming = Atomic<Bool>(false)
 

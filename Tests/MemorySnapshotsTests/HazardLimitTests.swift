@@ -1,0 +1,91 @@
+import Foundation
+import MemorySnapshots
+import SystemPackage
+import Testing
+
+/// Hazard 10: limits that the system sets. Each test in a process of its own.
+@Suite("Hazards of limits", .timeLimit(.minutes(1)))
+struct HazardLimitTests {
+  @Test("Without descriptors, a region is refused as out of resources, and nothing is lost")
+  func descriptors() async {
+    await #expect(processExitsWith: .success) {
+      endIfHanging()
+      // The limit hits at each step of making a region in turn.
+      for hasHandler in [false, true] {
+        let other = hasHandler ? try MemoryRegion(pages: 1) : nil
+        let before = ProcessResources.now()
+        var failures = 0
+        for spare in 0..<8 {
+          var saved = rlimit()
+          #expect(unsafe getrlimit(.init(RLIMIT_NOFILE.rawValue), &saved) == 0)
+          let free = dup(0)
+          close(free)
+          var limit = rlimit(rlim_cur: rlim_t(Int(free) + spare), rlim_max: saved.rlim_max)
+          #expect(unsafe setrlimit(.init(RLIMIT_NOFILE.rawValue), &limit) == 0)
+          do {
+            _ = try MemoryRegion(pages: 1)
+          } catch let error as SnapshotError {
+            failures += 1
+            #expect(error.code == .outOfResources, "\(error)")
+            #expect(error.errno == .tooManyOpenFiles, "\(error)")
+          }
+          #expect(unsafe setrlimit(.init(RLIMIT_NOFILE.rawValue), &saved) == 0)
+        }
+        #expect(failures >= 2)
+        #expect(await ProcessResources.stayed(before), "\(before), \(ProcessResources.now())")
+        _ = other
+      }
+      // Asking while there was none has not made the library forget what the kernel offers.
+      let region = try MemoryRegion(pages: 4, options: .init(backing: .anonymous))
+      let snapshot = try region.makeSnapshot()
+      region.set(1, to: 1)
+      #expect(try snapshot.word(ofPage: 1) == 0)
+    }
+  }
+
+  @Test("Without address space, regions and views are refused as out of resources")
+  func addressSpace() async {
+    await #expect(processExitsWith: .success) {
+      endIfHanging()
+      for backing in MemoryRegion.Backing.allCases {
+        let region = try MemoryRegion(pages: 16_384, options: .init(backing: backing))
+        let snapshot = try region.makeSnapshot()
+        let before = ProcessResources.now()
+        var saved = rlimit()
+        #expect(unsafe getrlimit(.init(RLIMIT_AS.rawValue), &saved) == 0)
+        var limit = rlimit(
+          rlim_cur: rlim_t(memoryStatus("VmSize") + (32 << 20)), rlim_max: saved.rlim_max)
+        #expect(unsafe setrlimit(.init(RLIMIT_AS.rawValue), &limit) == 0)
+        for _ in 0..<32 {
+          let error = #expect(throws: SnapshotError.self) { _ = try snapshot.makeView() }
+          #expect(error?.code == .outOfResources)
+          let other = #expect(throws: SnapshotError.self) {
+            _ = try MemoryRegion(pages: 16_384, options: .init(backing: backing))
+          }
+          #expect(other?.code == .outOfResources)
+        }
+        #expect(unsafe setrlimit(.init(RLIMIT_AS.rawValue), &saved) == 0)
+        #expect(await ProcessResources.stayed(before), "\(before), \(ProcessResources.now())")
+        region.set(3, to: 3)
+        #expect(try snapshot.makeView().word(ofPage: 3) == 0)
+      }
+    }
+  }
+
+  @Test("When no memory is left for pre-images, the oldest snapshot goes and writers go on")
+  func storeMemory() async {
+    await #expect(processExitsWith: .success) {
+      endIfHanging()
+      let pages = 64_000
+      let region = try MemoryRegion(pages: pages, options: .init(backing: .anonymous))
+      region.fill(0..<region.byteCount, with: 1)
+      let snapshot = try region.makeSnapshot()
+      var limit = rlimit(
+        rlim_cur: rlim_t(memoryStatus("VmSize") + (96 << 20)), rlim_max: .max)
+      #expect(unsafe setrlimit(.init(RLIMIT_AS.rawValue), &limit) == 0)
+      try await onThread { for page in 0..<pages { region.set(page, to: 2) } }
+      #expect(snapshot.isInvalidated)
+      #expect(region[pages - 1] == 2)
+    }
+  }
+}
