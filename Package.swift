@@ -36,10 +36,17 @@ let package = Package(
       name: "MemoryAccounting",
       dependencies: ["CUserfault", .product(name: "SystemPackage", package: "swift-system")],
       swiftSettings: swiftSettings),
+    .target(
+      name: "SnapshotStress",
+      dependencies: [
+        "MemorySnapshots", .product(name: "SystemPackage", package: "swift-system"),
+      ],
+      swiftSettings: swiftSettings),
     .executableTarget(
       name: "cow",
       dependencies: [
         "MemorySnapshots",
+        "SnapshotStress",
         "MemoryAccounting",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "SystemPackage", package: "swift-system"),
@@ -52,7 +59,7 @@ let package = Package(
     .testTarget(
       name: "MemorySnapshotsTests",
       dependencies: [
-        "MemorySnapshots", "CUserfault", "CTestSupport",
+        "MemorySnapshots", "SnapshotStress", "CUserfault", "CTestSupport",
         .product(name: "SystemPackage", package: "swift-system"),
       ],
       swiftSettings: swiftSettings),
