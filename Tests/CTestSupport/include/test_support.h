@@ -1,6 +1,8 @@
 #ifndef TEST_SUPPORT_H
 #define TEST_SUPPORT_H
 
+#include "hostile.h"
+
 #include <stddef.h>
 
 /// mallopt(3): one arena for the threads that come, on the heap of the process, which grows by
