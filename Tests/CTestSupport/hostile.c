@@ -111,6 +111,15 @@ int test_support_close_range(unsigned first, unsigned last) {
   return syscall(SYS_close_range, first, last, 0) < 0 ? -errno : 0;
 }
 
+int test_support_fork_and_close_range(void) {
+  pid_t child = fork();
+  if (child < 0) return -errno;
+  if (child == 0) _exit(test_support_close_range(3, ~0u) == 0 ? 0 : 1);
+  int status = 0;
+  if (waitpid(child, &status, 0) < 0) return -errno;
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -EINTR;
+}
+
 int test_support_stop_and_continue(void) {
   pid_t parent = getpid();
   pid_t child = fork();

@@ -33,6 +33,7 @@ extension Kernel {
   }
 
   private static func map(_ byteCount: Int, _ flags: Int32, _ file: Int32) throws(Errno) -> UInt {
+    try ForcedFailure.check()
     let address = unsafe UInt(
       bitPattern: mmap(nil, byteCount, PROT_READ | PROT_WRITE, flags, file, 0))
     // MAP_FAILED is -1.
@@ -80,11 +81,25 @@ extension Kernel {
 
   /// memfd_create(2), sealed at its size, close-on-exec.
   static func createMemoryFile(_ byteCount: Int) throws(Errno) -> Int32 {
-    unsafe try check(cuserfault_create_memory_file("memory-snapshots", UInt64(byteCount)))
+    try ForcedFailure.check()
+    return unsafe try check(cuserfault_create_memory_file("memory-snapshots", UInt64(byteCount)))
   }
 
   static func close(_ descriptor: Int32) {
     _ = Glibc.close(descriptor)
+  }
+
+  /// fstat(2): the device and the inode, which tell an open file from others; zeros if the number
+  /// is not open.
+  static func fileIdentity(_ descriptor: Int32) -> FileIdentity {
+    var status = stat()
+    guard unsafe fstat(descriptor, &status) == 0 else { return FileIdentity(device: 0, inode: 0) }
+    return FileIdentity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
+  }
+
+  struct FileIdentity: Equatable {
+    let device: UInt64
+    let inode: UInt64
   }
 
   /// fallocate(2) with FALLOC_FL_PUNCH_HOLE.
@@ -143,14 +158,17 @@ extension Kernel {
   typealias Message = cuserfault_message
 
   static func openUserfaultDevice() throws(Errno) -> Int32 {
-    try check(cuserfault_open_device())
+    try ForcedFailure.check()
+    return try check(cuserfault_open_device())
   }
 
   static func openUserfault(userModeOnly: Bool) throws(Errno) -> Int32 {
-    try check(cuserfault_open_system_call(userModeOnly))
+    try ForcedFailure.check()
+    return try check(cuserfault_open_system_call(userModeOnly))
   }
 
   static func handshake(_ descriptor: Int32, _ features: UInt64) throws(Errno) -> UInt64 {
+    try ForcedFailure.check()
     var granted: UInt64 = 0
     _ = unsafe try check(cuserfault_handshake(descriptor, features, &granted))
     return granted
@@ -159,6 +177,7 @@ extension Kernel {
   static func register(
     _ descriptor: Int32, _ start: UInt, _ length: Int, mode: UInt64
   ) throws(Errno) -> UInt64 {
+    try ForcedFailure.check()
     var ioctls: UInt64 = 0
     _ = unsafe try check(
       cuserfault_register(descriptor, UInt64(start), UInt64(length), mode, &ioctls))
@@ -208,6 +227,7 @@ extension Kernel {
     named name: String, _ body: @convention(c) (UnsafeMutableRawPointer) -> Void,
     _ argument: UnsafeMutableRawPointer
   ) throws(Errno) -> UInt64 {
+    try ForcedFailure.check()
     var thread: UInt64 = 0
     _ = unsafe try check(cuserfault_start_thread(&thread, name, 256 << 10, body, argument))
     return thread
@@ -263,13 +283,20 @@ extension Kernel {
   @_noLocks
   static func drainEvent(_ descriptor: Int32) { cuserfault_drain_event(descriptor) }
 
-  static func createEpoll() throws(Errno) -> Int32 { try check(cuserfault_create_epoll()) }
+  static func createEpoll() throws(Errno) -> Int32 {
+    try ForcedFailure.check()
+    return try check(cuserfault_create_epoll())
+  }
 
-  static func createEvent() throws(Errno) -> Int32 { try check(cuserfault_create_event()) }
+  static func createEvent() throws(Errno) -> Int32 {
+    try ForcedFailure.check()
+    return try check(cuserfault_create_event())
+  }
 
   static func signalEvent(_ descriptor: Int32) { cuserfault_signal_event(descriptor) }
 
   static func epollAdd(_ epoll: Int32, _ descriptor: Int32, tag: UInt64) throws(Errno) {
+    try ForcedFailure.check()
     _ = try check(cuserfault_epoll_add(epoll, descriptor, tag))
   }
 

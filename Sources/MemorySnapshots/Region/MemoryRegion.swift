@@ -36,7 +36,8 @@ public final class MemoryRegion: @unchecked Sendable {
   let state: UnsafeMutablePointer<RegionState>
   /// Changes in `deinit` alone.
   private(set) var memory: RegionMemory
-  private let userfault: Userfaultfd
+  /// Changes in `deinit` alone.
+  private var userfault: Userfaultfd
   private let handler: FaultHandler
 
   /// Maps a new region of zeros.
@@ -117,6 +118,8 @@ public final class MemoryRegion: @unchecked Sendable {
     let userfault = try Userfaultfd(features: features)
     do {
       try userfault.registerForWriteProtection(memory.address, memory.byteCount)
+    } catch Errno.noMemory {
+      throw .systemCall("ioctl(UFFDIO_REGISTER)", .noMemory)
     } catch Errno.resourceBusy {
       throw SnapshotError(
         .unprotectableMapping, errno: .resourceBusy, operation: operation,
@@ -135,7 +138,7 @@ public final class MemoryRegion: @unchecked Sendable {
     let state: UnsafeMutablePointer<RegionState>
     do {
       unsafe state = try RegionState.allocate(
-        memory, options, descriptor: userfault.descriptor.rawValue,
+        memory, options, userfault,
         canProtectUnpopulated: features.contains(.writeProtectUnpopulated),
         store: handler.state.pointee.store)
     } catch {
@@ -163,13 +166,16 @@ public final class MemoryRegion: @unchecked Sendable {
     // child has there.
     guard !isInForkedChild else {
       memory.abandonMapping()
+      userfault.abandonCanary()
       return
     }
-    unsafe handler.remove(state)
+    // Where threads may still use the state, it stays.
+    let isUnused = unsafe handler.remove(state)
     if !memory.isOwned {
       try? Kernel.unregister(userfault.descriptor.rawValue, memory.address, memory.byteCount)
       try? Kernel.advise(memory.address, memory.byteCount, Kernel.doFork)
     }
+    guard isUnused else { return }
     unsafe state.deinitialize(count: 1)
     unsafe state.deallocate()
   }
@@ -208,6 +214,11 @@ public final class MemoryRegion: @unchecked Sendable {
 
   func checkProcess(_ operation: String) throws(SnapshotError) {
     if isInForkedChild { throw .usedAfterFork(operation) }
+  }
+
+  /// Throws if writes have gone unseen.
+  func checkProtection(_ operation: String) throws(SnapshotError) {
+    if unsafe state.pointee.hasLostProtection() { throw .protectionLost(operation) }
   }
 
   /// The pages that a range of bytes touches.

@@ -35,6 +35,9 @@ long test_support_io_uring_read(int descriptor, void *_Nonnull destination, size
 /// vfork(2) of a child that exits with `status`; returns the status.
 int test_support_vfork(int status);
 
+/// Forks a child that closes all descriptors and exits; returns its status.
+int test_support_fork_and_close_range(void);
+
 /// close_range(2).
 int test_support_close_range(unsigned first, unsigned last);
 
