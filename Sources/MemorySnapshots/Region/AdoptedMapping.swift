@@ -22,7 +22,12 @@ struct AdoptedMapping {
         "the buffer must start and end at a page boundary (\(pageSize) bytes); allocate it with "
           + "mmap(2) or posix_memalign(3)")
     }
-    let areas = try MappedArea.all().filter { $0.end > start && $0.start < start + UInt(count) }
+    let (end, wraps) = start.addingReportingOverflow(UInt(count))
+    guard !wraps else {
+      throw .invalidArgument(
+        operation, "the buffer ends beyond the address space; give the mapping's own size")
+    }
+    let areas = try MappedArea.all().filter { $0.end > start && $0.start < end }
     var covered = start
     for area in areas {
       guard area.start <= covered else { break }
@@ -37,7 +42,7 @@ struct AdoptedMapping {
       }
       covered = area.end
     }
-    guard covered >= start + UInt(count) else {
+    guard covered >= end else {
       throw SnapshotError(
         .unprotectableMapping, operation: operation,
         message: "part of the buffer is not mapped; map all of it first")

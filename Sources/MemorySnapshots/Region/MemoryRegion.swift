@@ -80,7 +80,9 @@ public final class MemoryRegion: @unchecked Sendable {
   ///
   /// The memory is not unmapped when the region goes; it must stay mapped, as it is, until then.
   /// `options.backing` has no effect: private and shared mappings are told apart. Views copy pages as
-  /// they are read. Other processes that map the same shared memory bypass the protection.
+  /// they are read. Other processes that map the same shared memory bypass the protection. Memory
+  /// that malloc has not handed out yet is not for adopting: the library's own state would come to
+  /// lie in it.
   ///
   /// - Parameter buffer: Whole pages of readable, writable, anonymous or shared memory (mmap(2)
   ///   with MAP_ANONYMOUS, memfd_create(2), shm_open(3)).

@@ -47,6 +47,7 @@ extension RegionState {
     _ record: UnsafeMutablePointer<SnapshotRecord>, from snapshots: inout LiveSnapshots
   ) {
     let older = unsafe record.pointee.older
+    let freeSlots = unsafe store.pointee.pages.freeSlots
     if unsafe record == snapshots.newest {
       // With no resolver under way, none still makes versions for this snapshot afterwards.
       gate.close()
@@ -67,8 +68,11 @@ extension RegionState {
         unsafe store.pointee.callKeeper()
       }
     }
-    // A fault that waits for a slot may find one now.
-    if starved.load() != 0 { unsafe store.pointee.callKeeper() }
+    // A fault that waits for a slot may find one now, and the keeper must know of memory to hand back:
+    // called once for each chunk's worth that falls free.
+    let chunk = unsafe store.pointee.pages.slotsPerChunk
+    let hasFreedChunk = unsafe store.pointee.pages.freeSlots / chunk > freeSlots / chunk
+    if hasFreedChunk || starved.load() != 0 { unsafe store.pointee.callKeeper() }
   }
 
   private func freeAll(_ list: inout VersionList) {

@@ -23,7 +23,7 @@ public struct LatencyHistogram: Sendable, Hashable, Codable {
   /// - Complexity: O(buckets), about 300.
   public func percentile(_ percentile: Double) -> UInt64 {
     let total = count
-    guard total > 0 else { return 0 }
+    guard total > 0, !percentile.isNaN else { return 0 }
     let wanted = UInt64((Double(total) * min(max(percentile, 0), 100) / 100).rounded(.up))
     var seen: UInt64 = 0
     for bucket in counts.indices {

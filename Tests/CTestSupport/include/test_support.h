@@ -1,12 +1,10 @@
 #ifndef TEST_SUPPORT_H
 #define TEST_SUPPORT_H
 
-#include "hostile.h"
+/// mallopt(3): arenas never shrink, and hold large blocks too.
+void test_support_keep_arenas(void);
 
-#include <stddef.h>
-
-/// mallopt(3): one arena for the threads that come, on the heap of the process, which grows by
-/// `pad` bytes at a time, never shrinks, and also holds large blocks.
-void test_support_use_one_arena(size_t pad);
+/// memfd_create(2). Returns the descriptor, or -1.
+int test_support_create_memory_file(void);
 
 #endif

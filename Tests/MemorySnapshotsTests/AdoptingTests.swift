@@ -1,0 +1,108 @@
+import Foundation
+import MemorySnapshots
+import SystemPackage
+import Testing
+
+@Suite("MemoryRegion(adopting:)", .timeLimit(.minutes(1)))
+struct AdoptingTests {
+  enum Kind: CaseIterable { case anonymous, aligned, sharedAnonymous, memoryFile, posixShared }
+
+  private static let pageCount = 32
+
+  @Test("Memory that the application mapped is protected like any other", arguments: Kind.allCases)
+  func adopts(_ kind: Kind) async throws {
+    let memory = try TestMapping(kind, pages: AdoptingTests.pageCount)
+    var region: MemoryRegion? = try unsafe MemoryRegion(adopting: memory.buffer)
+    if let region {
+      region.fillPages(0..<16, with: 1)
+      let snapshot = try region.makeSnapshot()
+      let view = try ViewBox(snapshot)
+      try await onThread { region.fillPages(8..<24, with: 2) }
+      try region.discard(0..<pageSize)
+      let expected = (0..<region.byteCount).map { $0 < 16 * pageSize ? UInt8(1) : 0 }
+      #expect(areEqual(try snapshot.bytes(in: 0..<region.byteCount), expected))
+      #expect(areEqual(view.view.bytes(in: 0..<region.byteCount), expected))
+      #expect(pages(of: region.changedRanges(since: snapshot)) == Set([0] + (8..<24)))
+      let later = try region.makeSnapshot()
+      try region.restore(to: snapshot)
+      #expect(areEqual(region.bytes(in: 0..<region.byteCount), expected))
+      #expect(try later.bytes(in: 20 * pageSize..<20 * pageSize + 1) == [2])
+      let file = try TemporaryFile()
+      try snapshot.write(to: file.descriptor)
+      #expect(areEqual(try file.read(0, region.byteCount), expected))
+    }
+    // The memory stays the application's when the region goes, and can be adopted again.
+    region = nil
+    unsafe memory.buffer.storeBytes(of: 3, toByteOffset: 5 * pageSize, as: UInt8.self)
+    #expect(unsafe memory.buffer[5 * pageSize] == 3)
+    #expect(unsafe memory.buffer[6 * pageSize] == 1)
+    let again = try unsafe MemoryRegion(adopting: memory.buffer)
+    let snapshot = try again.makeSnapshot()
+    again.set(5, to: 4)
+    #expect(try snapshot.word(ofPage: 5) & 0xff == 3)
+  }
+
+  private func refusal(
+    of buffer: UnsafeMutableRawBufferPointer
+  ) -> (code: SnapshotError.Code, message: String)? {
+    do {
+      _ = try unsafe MemoryRegion(adopting: buffer)
+      return nil
+    } catch {
+      return (error.code, error.message)
+    }
+  }
+
+  @Test("A mapping of a file is refused, and the message names it")
+  func file() throws {
+    let file = try TemporaryFile([UInt8](repeating: 1, count: 2 * pageSize))
+    for flags in [MAP_SHARED, MAP_PRIVATE] {
+      let memory = try TestMapping(flags: flags, file: file.descriptor, pages: 2)
+      let refusal = unsafe refusal(of: memory.buffer)
+      #expect(refusal?.code == .unprotectableMapping)
+      #expect(refusal?.message.contains("snapshot-test") == true)
+    }
+  }
+
+  @Test("Memory that cannot be written to, or is not there, is refused")
+  func protectionAndHoles() throws {
+    let memory = try TestMapping(.anonymous, pages: 4)
+    let base = unsafe try #require(unsafe memory.buffer.baseAddress)
+    #expect(unsafe mprotect(base + pageSize, pageSize, PROT_READ) == 0)
+    #expect(unsafe refusal(of: memory.buffer)?.code == .unprotectableMapping)
+    #expect(unsafe munmap(base + pageSize, pageSize) == 0)
+    #expect(unsafe refusal(of: memory.buffer)?.code == .unprotectableMapping)
+    #expect(
+      unsafe refusal(of: UnsafeMutableRawBufferPointer(start: base, count: pageSize)) == nil)
+  }
+
+  @Test("A buffer that is empty, unaligned, or wraps around is refused")
+  func arguments() throws {
+    let memory = try TestMapping(.anonymous, pages: 4)
+    let base = unsafe try #require(unsafe memory.buffer.baseAddress)
+    let last = UInt.max - UInt(pageSize) + 1
+    let buffers = unsafe [
+      UnsafeMutableRawBufferPointer(start: nil, count: 0),
+      UnsafeMutableRawBufferPointer(start: base, count: 0),
+      UnsafeMutableRawBufferPointer(start: base + 8, count: pageSize),
+      UnsafeMutableRawBufferPointer(start: base, count: pageSize + 8),
+    ]
+    for index in unsafe buffers.indices {
+      #expect(unsafe refusal(of: buffers[index])?.code == .invalidArgument)
+    }
+    let wrapping = unsafe UnsafeMutableRawBufferPointer(
+      start: UnsafeMutableRawPointer(bitPattern: last), count: 2 * pageSize)
+    #expect(unsafe refusal(of: wrapping)?.code == .invalidArgument)
+  }
+
+  @Test("Memory that is part of a region already is refused, and that region goes on")
+  func registeredTwice() throws {
+    let memory = try TestMapping(.anonymous, pages: 4)
+    let region = try unsafe MemoryRegion(adopting: memory.buffer)
+    let half = unsafe UnsafeMutableRawBufferPointer(rebasing: memory.buffer[..<(2 * pageSize)])
+    #expect(unsafe refusal(of: half)?.code == .unprotectableMapping)
+    let snapshot = try region.makeSnapshot()
+    region.set(0, to: 1)
+    #expect(try snapshot.word(ofPage: 0) == 0)
+  }
+}

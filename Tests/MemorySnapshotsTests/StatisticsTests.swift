@@ -1,0 +1,177 @@
+import Foundation
+@testable import MemorySnapshots
+import SystemPackage
+import Testing
+
+@Suite("RegionStatistics", .timeLimit(.minutes(1)))
+struct RegionStatisticsTests {
+  @Test("Counters tell what has happened, by cause", arguments: MemoryRegion.Backing.allCases)
+  func counters(_ backing: MemoryRegion.Backing) async throws {
+    let region = try MemoryRegion(pages: 64, options: .init(backing: backing))
+    region.fillPages(0..<32, with: 1)
+    let first = try region.makeSnapshot()
+    try await onThread { region.fillPages(0..<4, with: 2) }
+    try await onThread { region.fillPages(40..<42, with: 2) }
+    try region.prepareToWrite(8 * pageSize..<13 * pageSize)
+    let second = try region.makeSnapshot()
+    try region.restore(to: first)
+    let statistics = region.statistics
+    #expect(statistics.snapshotsTaken == 2)
+    #expect(statistics.snapshotsLive == 2)
+    #expect(statistics.writeFaults == 6)
+    #expect(statistics.pagesCopied.byFaults == 4)
+    #expect(statistics.zeroPages == 2)
+    #expect(statistics.pagesCopied.byIntent == 5)
+    // What the second snapshot needs of the eleven pages that are rolled back.
+    #expect(statistics.pagesCopied.byRestores == 11)
+    #expect(statistics.preservedBytes == 20 * pageSize)
+    #expect(statistics.mostPreservedBytes == 20 * pageSize)
+    #expect(statistics.poolBytes >= statistics.preservedBytes)
+    #expect(statistics.protectTime.worst >= statistics.protectTime.last)
+    #expect(statistics.protectTime.total >= statistics.protectTime.worst)
+    #expect(statistics.faultServiceTime.count == 6)
+    first.release()
+    second.release()
+    #expect(region.statistics.snapshotsLive == 0)
+    #expect(region.statistics.preservedBytes == 0)
+    #expect(region.statistics.mostPreservedBytes == 20 * pageSize)
+  }
+
+  @Test("One copy serves every snapshot since the write before")
+  func sharing() async throws {
+    let region = try MemoryRegion(pages: 16)
+    region.fillPages(0..<16, with: 1)
+    let snapshots = try (0..<10).map { _ in try region.makeSnapshot() }
+    try await onThread { region.fillPages(0..<16, with: 2) }
+    #expect(region.statistics.preservedBytes == 16 * pageSize)
+    for snapshot in snapshots.dropFirst() { snapshot.release() }
+    #expect(region.statistics.preservedBytes == 16 * pageSize)
+    #expect(try snapshots[0].bytes(in: 0..<region.byteCount).allSatisfy { $0 == 1 })
+    snapshots[0].release()
+    #expect(region.statistics.preservedBytes == 0)
+  }
+
+  @Test("Pages of a shared view are its own copies, and serve other snapshots too")
+  func viewCopies() async throws {
+    let region = try MemoryRegion(pages: 16)
+    region.fillPages(0..<16, with: 1)
+    let snapshot = try region.makeSnapshot()
+    let twin = try region.makeSnapshot()
+    var view: ViewBox? = try ViewBox(snapshot)
+    try await onThread { region.fillPages(0..<8, with: 2) }
+    #expect(region.statistics.pagesCopied.byViews > 0)
+    #expect(try #require(view).view.bytes(in: 0..<region.byteCount).allSatisfy { $0 == 1 })
+    view = nil
+    snapshot.release()
+    #expect(try twin.bytes(in: 0..<region.byteCount).allSatisfy { $0 == 1 })
+  }
+
+  @Test("Statistics survive encoding, and speak in words")
+  func coding() throws {
+    let region = try MemoryRegion(pages: 4)
+    let snapshot = try region.makeSnapshot()
+    region.set(1, to: 1)
+    let statistics = region.statistics
+    let data = try JSONEncoder().encode(statistics)
+    #expect(try JSONDecoder().decode(RegionStatistics.self, from: data) == statistics)
+    #expect(statistics.description.contains("snapshots: 1 taken, 1 live, 0 invalidated"))
+    #expect(statistics.description.contains("write faults: 1"))
+    snapshot.release()
+  }
+}
+
+@Suite("LatencyHistogram")
+struct LatencyHistogramTests {
+  @Test("Percentiles are at most an eighth above the exact ones", arguments: SeededGenerator.seeds)
+  func percentiles(_ seed: UInt64) {
+    var random = SeededGenerator(seed: seed)
+    let samples = AtomicHistogram()
+    let times = (0..<5000).map { _ in random.next() >> UInt64(20 + random.below(40)) }
+    for time in times { samples.add(nanoseconds: time) }
+    let histogram = samples.read()
+    let sorted = times.sorted()
+    #expect(histogram.count == 5000)
+    #expect(histogram.maximum == sorted.last)
+    for percentile in [1.0, 25, 50, 90, 99, 99.9, 100] {
+      let rank = Int((Double(times.count) * percentile / 100).rounded(.up))
+      let exact = sorted[rank - 1]
+      let found = histogram.percentile(percentile)
+      #expect(found >= exact, "p\(percentile), seed \(seed)")
+      #expect(Double(found) <= Double(exact) * 1.125 + 1, "p\(percentile), seed \(seed)")
+    }
+    #expect(histogram.p50 == histogram.percentile(50))
+    #expect(histogram.p99 == histogram.percentile(99))
+  }
+
+  @Test("Without samples every percentile is 0, and values out of range are clamped")
+  func edges() {
+    let samples = AtomicHistogram()
+    #expect(samples.read().percentile(99) == 0)
+    for time in [0, 7, 8, 1 << 43, UInt64(Int64.max)] { samples.add(nanoseconds: time) }
+    let histogram = samples.read()
+    #expect(histogram.percentile(-5) == 0)
+    #expect(histogram.percentile(.nan) == 0)
+    #expect(histogram.percentile(500) <= histogram.maximum)
+    #expect(histogram.maximum == UInt64(Int64.max))
+  }
+}
+
+@Suite("SnapshotError")
+struct SnapshotErrorTests {
+  @Test("An error says what was tried, what is wrong, what to do, and what the system said")
+  func description() throws {
+    let error = #expect(throws: SnapshotError.self) { _ = try MemoryRegion(byteCount: 0) }
+    #expect(
+      try #require(error).description.hasPrefix("MemoryRegion(byteCount:): a region has 1 to"))
+    #expect(error?.bytesWritten == nil)
+    let failed = SnapshotError.systemCall("mmap", .noMemory)
+    #expect(failed.code == .outOfResources)
+    #expect(failed.description.contains("RLIMIT_AS"))
+    #expect(failed.description.hasSuffix("(\(Errno.noMemory))"))
+    #expect(SnapshotError.systemCall("open", .tooManyOpenFiles).message.contains("RLIMIT_NOFILE"))
+    #expect(SnapshotError.systemCall("ioctl", .invalidArgument).code == .systemCall)
+  }
+
+  @Test("A buffer that is too small says how small")
+  func smallBuffer() throws {
+    let snapshot = try MemoryRegion(pages: 1).makeSnapshot()
+    let error = #expect(throws: SnapshotError.self) {
+      try unsafe snapshot.copyBytes(
+        in: 0..<8, into: UnsafeMutableRawBufferPointer(start: nil, count: 0))
+    }
+    #expect(error?.code == .invalidArgument)
+    #expect(error?.message.contains("0 bytes, the range 8") == true)
+  }
+}
+
+@Suite("UserfaultSupport")
+struct UserfaultSupportTests {
+  @Test("What was found survives encoding")
+  func coding() throws {
+    let support = UserfaultSupport()
+    let data = try JSONEncoder().encode(support)
+    #expect(try JSONDecoder().decode(UserfaultSupport.self, from: data) == support)
+  }
+
+  @Test("Whether system calls may write follows from how the descriptor was opened")
+  func systemCalls() {
+    let support = UserfaultSupport()
+    #expect(
+      support.systemCallsMayWrite == (support.method == .device || support.method == .systemCall))
+    for backing in MemoryRegion.Backing.allCases { #expect(support.supports(backing)) }
+    #expect(support.description.contains("UFFD_FEATURE_PAGEFAULT_FLAG_WP"))
+  }
+
+  @Test("When nothing works, the advice names every way that was tried and what to allow")
+  func advice() {
+    let attempts: [UserfaultSupport.Attempt] = [
+      .init(method: .device, errno: .noSuchFileOrDirectory),
+      .init(method: .systemCall, errno: .notPermitted),
+      .init(method: .userModeOnly, errno: .noFunction),
+    ]
+    let advice = UserfaultSupport.advice(after: attempts)
+    for word in ["/dev/userfaultfd", "UFFD_USER_MODE_ONLY", "CAP_SYS_PTRACE", "seccomp", "sysctl"] {
+      #expect(advice.contains(word))
+    }
+  }
+}
