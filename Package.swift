@@ -42,12 +42,19 @@ let package = Package(
         "MemorySnapshots", .product(name: "SystemPackage", package: "swift-system"),
       ],
       swiftSettings: swiftSettings),
+    .target(
+      name: "CDemo",
+      dependencies: ["CUserfault"],
+      path: "CSupport/CDemo",
+      cSettings: [.treatAllWarnings(as: .error)]),
     .executableTarget(
       name: "cow",
       dependencies: [
+        "CDemo",
         "MemorySnapshots",
         "SnapshotStress",
         "MemoryAccounting",
+        "CUserfault",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "SystemPackage", package: "swift-system"),
       ],
@@ -63,13 +70,17 @@ let package = Package(
         .product(name: "SystemPackage", package: "swift-system"),
       ],
       swiftSettings: swiftSettings),
+    .executableTarget(
+      name: "accounting-scenarios",
+      path: "Tests/AccountingScenarios",
+      cSettings: [.treatAllWarnings(as: .error)]),
     .testTarget(
       name: "MemoryAccountingTests",
-      dependencies: ["MemoryAccounting", "CUserfault"],
+      dependencies: ["MemoryAccounting", "CUserfault", "accounting-scenarios"],
       swiftSettings: swiftSettings),
     .testTarget(
       name: "CowTests",
-      dependencies: ["cow"],
+      dependencies: ["cow", "MemorySnapshots", "MemoryAccounting", "accounting-scenarios"],
       swiftSettings: swiftSettings),
   ]
 )

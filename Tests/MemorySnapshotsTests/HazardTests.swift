@@ -13,7 +13,8 @@ struct HazardTests {
     var features = UserfaultSupport().features
     if withoutFeature { features.remove(.writeProtectUnpopulated) }
     let region = try MemoryRegion(
-      byteCount: 700 * pageSize, options: .init(backing: backing), kernelFeatures: features)
+      byteCount: 700 * pageSize, options: .init(backing: backing, preservesAhead: false),
+      kernelFeatures: features)
     let snapshot = try region.makeSnapshot()
     try await onThread { for page in 0..<700 { region.set(page, to: 5) } }
     #expect(try snapshot.bytes(in: 0..<region.byteCount).allSatisfy { $0 == 0 })

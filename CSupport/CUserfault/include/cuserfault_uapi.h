@@ -51,6 +51,7 @@ static const uint64_t CUSERFAULT_MODE_WRITE_PROTECT = 1 << 1;  // UFFDIO_REGISTE
 
 static const uint64_t CUSERFAULT_IOCTL_WAKE = 1 << 0x02;           // 1 << _UFFDIO_WAKE
 static const uint64_t CUSERFAULT_IOCTL_COPY = 1 << 0x03;           // 1 << _UFFDIO_COPY
+static const uint64_t CUSERFAULT_IOCTL_ZERO_PAGE = 1 << 0x04;      // 1 << _UFFDIO_ZEROPAGE
 static const uint64_t CUSERFAULT_IOCTL_WRITE_PROTECT = 1 << 0x06;  // 1 << _UFFDIO_WRITEPROTECT
 
 static const uint8_t CUSERFAULT_EVENT_PAGEFAULT = UFFD_EVENT_PAGEFAULT;
@@ -86,6 +87,6 @@ _Static_assert(sizeof(struct uffdio_copy) == 40, "struct uffdio_copy");
 _Static_assert(1 << 0 == UFFDIO_REGISTER_MODE_MISSING, "mode");
 _Static_assert(1 << 1 == UFFDIO_REGISTER_MODE_WP, "mode");
 _Static_assert(_UFFDIO_WAKE == 0x02 && _UFFDIO_COPY == 0x03, "ioctl numbers");
-_Static_assert(_UFFDIO_WRITEPROTECT == 0x06, "ioctl number");
+_Static_assert(_UFFDIO_ZEROPAGE == 0x04 && _UFFDIO_WRITEPROTECT == 0x06, "ioctl numbers");
 
 #endif

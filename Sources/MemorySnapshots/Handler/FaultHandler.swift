@@ -11,12 +11,12 @@ final class FaultHandler: @unchecked Sendable {
   let fork: ForkMarker
   private let threadStates: [UnsafeMutablePointer<HandlerThreadState>]
   private let threads: [UInt64]
-  private let awaiting = Mutex(())
+  private let awaiting = FutexLock(())
 
   private struct Shared: Sendable {
     weak var handler: FaultHandler?
   }
-  private static let shared = Mutex(Shared())
+  private static let shared = FutexLock(Shared())
 
   /// The handler that serves every region without one of its own.
   static func sharedHandler() throws(SnapshotError) -> FaultHandler {

@@ -76,7 +76,7 @@ struct RegionRegistry: ~Copyable, Sendable {
     fileprivate(set) var first: UnsafeMutablePointer<RegionState>?
   }
 
-  private let regions = Mutex(Regions())
+  private let regions = FutexLock(Regions())
 
   func insert(_ region: UnsafeMutablePointer<RegionState>) {
     withLock { regions in

@@ -31,7 +31,7 @@ struct InlineFaults: ~Copyable, @unchecked Sendable {
   private struct Installed: @unchecked Sendable {
     var list: UnsafeMutablePointer<InlineFaults>?
   }
-  private static let installed = Mutex(Installed())
+  private static let installed = FutexLock(Installed())
 
   private init() throws(Errno) {
     let memory = try Mapping(anonymous: MemoryLayout<Entry>.stride * InlineFaults.capacity)

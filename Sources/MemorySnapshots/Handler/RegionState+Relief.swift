@@ -9,7 +9,8 @@ extension RegionState {
     case done
     /// Other faults have used up the slots first: populate more and try again.
     case needsSlots
-    /// The snapshots that could be given up are being read.
+    /// The snapshots that could be given up are being read, one is being taken, or the system has no
+    /// memory.
     case needsPatience
   }
 
@@ -18,16 +19,19 @@ extension RegionState {
   ///
   /// - Parameter hasMemory: Whether the system has memory for more slots.
   func relieve(hasMemory: Bool) -> Relief {
-    let relief: Relief? = control.withLock { snapshots in
+    let attempt: Relief?? = control.withLockIfAvailable { snapshots in
       let limitWasHit = limitIsHit.exchange(false, ordering: .relaxed)
       if hasRoom(snapshots) { return nil }
       if hasMemory, isBelowLimit || !limitWasHit {
         return unsafe store.pointee.hasFreeSlots ? nil : .needsSlots
       }
       if !blocksWritersWhenFull, makeRoom(&snapshots) { return nil }
-      limitIsHit.store(true, ordering: .relaxed)
-      return blocksWritersWhenFull ? .done : .needsPatience
+      if limitWasHit { limitIsHit.store(true, ordering: .relaxed) }
+      // A limit that is reached is lifted by a release, which calls the keeper; memory that the
+      // system lacks comes back without a word.
+      return blocksWritersWhenFull && hasMemory ? .done : .needsPatience
     }
+    guard let relief = attempt else { return .needsPatience }
     if let relief { return relief }
     _ = starved.exchange(0)
     starved.wakeAll()
@@ -67,7 +71,7 @@ extension RegionState {
     var lifted = 0
     for slice in 0..<slices.count where !slices.isOpen(slice: slice) {
       if lifted == count { return false }
-      let isIdle = control.withLock { snapshots in
+      let isIdle = control.withLockIfAvailable { snapshots in
         guard snapshots.isEmpty else { return false }
         // Whoever prepares pages for writing must not find them open before they are.
         gate.close()
@@ -76,6 +80,7 @@ extension RegionState {
         openGate()
         return true
       }
+      guard let isIdle else { return false }
       guard isIdle else { return true }
       lifted += 1
     }

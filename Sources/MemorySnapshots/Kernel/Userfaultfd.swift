@@ -75,12 +75,14 @@ struct Userfaultfd: ~Copyable {
     return nil
   }
 
-  /// Registers a range for write-protection. `nil` if the kernel cannot protect it; an error for
-  /// other failures.
+  /// Registers a range for write-protection; EINVAL if the kernel cannot protect it page by page.
   func registerForWriteProtection(_ start: UInt, _ length: Int) throws(Errno) {
     let ioctls = try Kernel.register(
       descriptor.rawValue, start, length, mode: CUSERFAULT_MODE_WRITE_PROTECT)
-    let needed = CUSERFAULT_IOCTL_WRITE_PROTECT | CUSERFAULT_IOCTL_WAKE
+    // Zero pages are offered for every mapping but those of explicit huge pages, which are
+    // protected as a whole: the only way to tell them apart without looking at names.
+    let needed =
+      CUSERFAULT_IOCTL_WRITE_PROTECT | CUSERFAULT_IOCTL_WAKE | CUSERFAULT_IOCTL_ZERO_PAGE
     guard ioctls & needed == needed else {
       try? Kernel.unregister(descriptor.rawValue, start, length)
       throw Errno.invalidArgument

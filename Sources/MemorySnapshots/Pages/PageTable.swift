@@ -6,7 +6,8 @@ struct PageWord: Equatable {
   /// Who works on the page.
   enum Claim: UInt64 {
     case free = 0
-    /// Being preserved: whoever holds it un-protects the page and wakes its waiters.
+    /// Being preserved: whoever holds it un-protects the page and wakes those who wait by then. Who
+    /// falls asleep later must be woken by whoever reads the message.
     case resolving = 1
     /// Its versions are being unlinked: protection stays as it is.
     case locked = 2
@@ -127,8 +128,10 @@ struct PageTable: ~Copyable, @unchecked Sendable {
 
   // MARK: - What was written since
 
-  /// Records that a page was given `epoch`. Relaxed: whoever must see it closes the gate first,
-  /// which orders it. Epochs only grow while the gate is passed, so a plain store never lowers one.
+  /// Records that a page was given `epoch`, before its word is published. Relaxed: a snapshot that
+  /// is taken closes the gate first, which orders it; whoever asks what has changed since a snapshot
+  /// is ordered after the writes that he knows of by the fault they took. Epochs only grow while the
+  /// gate is passed, so a plain store never lowers one.
   @_noLocks
   func raiseGroup(of page: Int, to epoch: UInt64) {
     let group = page / PageTable.pagesPerGroup

@@ -26,8 +26,9 @@ struct PreimageStore: ~Copyable, Sendable {
       stride: Kernel.pageSize, chunkBytes: max(pageChunkBytes, 64 * Kernel.pageSize),
       capacity: capacity, usesHugePages: true)
     let records = try SlotPool(
+      // Pages that were all zeros need a record and no slot.
       stride: MemoryLayout<VersionRecord>.stride, chunkBytes: recordChunkBytes,
-      capacity: capacity, usesHugePages: false)
+      capacity: PageWord.maximumVersion - 1 << 20, usesHugePages: false)
     let store = UnsafeMutablePointer<PreimageStore>.allocate(capacity: 1)
     unsafe store.initialize(to: PreimageStore(pages: pages, records: records))
     return unsafe store

@@ -42,6 +42,8 @@ extension RegionState {
       return nil
     }
     let record = unsafe store.pointee.record(number)
+    // A reader that still walks the record's last life sees the unlinking before any of this.
+    atomicMemoryFence(ordering: .releasing)
     let older = word.newestVersion
     let lower = max(word.preserved, slices.untrackedEpoch(ofClosedSliceWithPage: page))
     // Relaxed: the page's word publishes the record.
@@ -64,7 +66,7 @@ extension RegionState {
   private func copyPreimage(
     of page: Int, preserved: UInt64, _ cause: PreserveCause
   ) -> VersionLocation? {
-    if let view = touchViews(ofPage: page, preserved: preserved) {
+    if let view = touchViews(ofPage: page, preserved: preserved), views.mayHoldVersions {
       unsafe views.entry(view).pointee.heldVersions.add(1, ordering: .relaxed)
       counters.mostPreservedPages.max(raisePreservedPages(), ordering: .relaxed)
       counters.pagesCopiedByViews.add(1, ordering: .relaxed)
@@ -202,6 +204,7 @@ extension RegionState {
       let held = unsafe view.pointee.heldVersions.subtract(1, ordering: .relaxed).newValue
       if held == 0, unsafe !view.pointee.isOpen {
         Kernel.unmap(unsafe view.pointee.address, byteCount)
+        views.countRetired(-1)
         views.free(index)
       }
     }

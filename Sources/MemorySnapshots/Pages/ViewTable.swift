@@ -31,6 +31,8 @@ struct ViewTable: ~Copyable, @unchecked Sendable {
   private let openIndices: UnsafeMutablePointer<UInt32>
   private let freeIndices: UnsafeMutablePointer<UInt32>
   private let openCount = Atomic<Int>(0)
+  /// Closed views that are still mapped, because versions live in them.
+  private let retiredCount = Atomic<Int>(0)
   /// Entries ever used, and the number of those that are free again.
   private let usedCount = Atomic<Int>(0)
   private let freeCount = Atomic<Int>(0)
@@ -55,6 +57,19 @@ struct ViewTable: ~Copyable, @unchecked Sendable {
 
   @_noLocks
   func entry(_ index: Int) -> UnsafeMutablePointer<ViewEntry> { unsafe entries + index }
+
+  /// Each mapping counts towards vm.max_map_count, 65,530 by default.
+  private static var mostRetired: Int {
+    @_noLocks get { 1024 }
+  }
+
+  /// Whether versions may live in views: not while many closed ones are mapped for the sake of those
+  /// that do.
+  var mayHoldVersions: Bool {
+    @_noLocks get { retiredCount.load(ordering: .relaxed) < ViewTable.mostRetired }
+  }
+
+  func countRetired(_ change: Int) { retiredCount.add(change, ordering: .relaxed) }
 
   /// Adds an open view. Gate closed. `nil` if there are too many.
   func open(address: UInt, epoch: UInt64, isCopiedByKernel: Bool) -> Int? {

@@ -20,7 +20,7 @@ struct AdoptedMapping {
       throw .invalidArgument(
         operation,
         "the buffer must start and end at a page boundary (\(pageSize) bytes); allocate it with "
-          + "mmap(2) or posix_memalign(3)")
+          + "mmap(2)")
     }
     let (end, wraps) = start.addingReportingOverflow(UInt(count))
     guard !wraps else {

@@ -1,5 +1,3 @@
-internal import Synchronization
-
 /// The lock of a region's own operations: taking, releasing and invalidating snapshots, opening
 /// and closing views.
 ///
@@ -7,14 +5,20 @@ internal import Synchronization
 /// that frees slots; so whoever holds it neither allocates, nor touches the region or memory of
 /// the application, nor takes another lock, and its signals are blocked.
 struct ControlLock: ~Copyable, Sendable {
-  private let snapshots = Mutex(LiveSnapshots())
+  private let snapshots = FutexLock(LiveSnapshots())
 
-  func withLock<Result: ~Copyable, Failure: Error>(
-    _ body: (inout LiveSnapshots) throws(Failure) -> sending Result
-  ) throws(Failure) -> sending Result {
+  func withLock<Result, Failure: Error>(
+    _ body: (inout LiveSnapshots) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
     let saved = Kernel.blockSignals()
     defer { Kernel.restoreSignals(saved) }
     return try snapshots.withLock(body)
+  }
+
+  /// The same if nobody holds the lock: for the keeper, whom a long snapshot of one region must not
+  /// keep from the others. Its signals are always blocked.
+  func withLockIfAvailable<Result>(_ body: (inout LiveSnapshots) -> Result) -> Result? {
+    snapshots.withLockIfAvailable(body)
   }
 }
 

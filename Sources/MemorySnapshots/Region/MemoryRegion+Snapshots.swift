@@ -1,3 +1,4 @@
+internal import Glibc
 internal import Synchronization
 internal import SystemPackage
 
@@ -29,25 +30,28 @@ extension MemoryRegion {
     try checkProtection(operation)
     let record = UnsafeMutablePointer<SnapshotRecord>.allocate(capacity: 1)
     unsafe record.initialize(to: SnapshotRecord())
-    var failure: SnapshotError?
-    unsafe state.pointee.control.withLock { snapshots in
+    // The error is put in words afterwards: under the lock, nothing allocates.
+    let failure: Errno? = unsafe state.pointee.control.withLock { snapshots in
       guard unsafe state.pointee.epoch.load(ordering: .relaxed) < PageWord.maximumEpoch else {
-        failure = SnapshotError(
-          .outOfResources, operation: operation,
-          message: "the region has numbered \(PageWord.maximumEpoch) snapshots, the most that it "
-            + "can; make a new region")
-        return
+        return Errno(rawValue: EOVERFLOW)
       }
       do throws(Errno) {
         try unsafe state.pointee.take(record, into: &snapshots, copiesHotPages: copyingHotPages)
+        return nil
       } catch {
-        failure = .systemCall("ioctl(UFFDIO_WRITEPROTECT)", error)
+        return error
       }
     }
     if let failure {
       unsafe record.deinitialize(count: 1)
       unsafe record.deallocate()
-      throw failure
+      if failure.rawValue == EOVERFLOW {
+        throw SnapshotError(
+          .outOfResources, operation: operation,
+          message: "the region has numbered \(PageWord.maximumEpoch) snapshots, the most that it "
+            + "can; make a new region")
+      }
+      throw .systemCall("ioctl(UFFDIO_WRITEPROTECT)", failure)
     }
     return unsafe MemorySnapshot(of: self, record)
   }

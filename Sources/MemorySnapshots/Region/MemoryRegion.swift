@@ -80,12 +80,14 @@ public final class MemoryRegion: @unchecked Sendable {
   ///
   /// The memory is not unmapped when the region goes; it must stay mapped, as it is, until then.
   /// `options.backing` has no effect: private and shared mappings are told apart. Views copy pages as
-  /// they are read. Other processes that map the same shared memory bypass the protection. Memory
-  /// that malloc has not handed out yet is not for adopting: the library's own state would come to
-  /// lie in it.
+  /// they are read. Other processes that map the same shared memory bypass the protection. Forked
+  /// children do not get the memory as long as the region lives. Do not adopt memory of malloc(3), a
+  /// thread's stack, or anything else that the library's callers run on.
   ///
-  /// - Parameter buffer: Whole pages of readable, writable, anonymous or shared memory (mmap(2)
-  ///   with MAP_ANONYMOUS, memfd_create(2), shm_open(3)).
+  /// - Parameters:
+  ///   - buffer: Whole pages of readable, writable, anonymous or shared memory (mmap(2) with
+  ///     MAP_ANONYMOUS, memfd_create(2), shm_open(3)).
+  ///   - options: How the region is made.
   /// - Throws: `SnapshotError` with `.unprotectableMapping` for a mapping of a file, of explicit
   ///   huge pages, or that is not writable, and as `init(byteCount:options:)` does.
   public convenience init(
@@ -130,8 +132,8 @@ public final class MemoryRegion: @unchecked Sendable {
     } catch {
       throw SnapshotError(
         .unprotectableMapping, errno: error, operation: operation,
-        message: "the kernel cannot write-protect this memory; it protects anonymous and shared "
-          + "memory only")
+        message: "the kernel cannot write-protect this memory page by page; it protects anonymous "
+          + "and shared memory, not files or explicit huge pages")
     }
     let handler =
       options.hasOwnHandler || options.handlerThreadCount > 1
@@ -236,7 +238,7 @@ public final class MemoryRegion: @unchecked Sendable {
 }
 
 extension UserfaultSupport {
-  private static let knownFeatures = Mutex<Features?>(nil)
+  private static let knownFeatures = FutexLock<Features?>(nil)
 
   /// What the kernel offers: asked for once, as it does not change while it runs. An answer that
   /// could not be had for want of a descriptor is not kept.

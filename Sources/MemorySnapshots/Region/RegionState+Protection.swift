@@ -16,8 +16,7 @@ extension RegionState {
   }
 
   /// Write-protects every page that is not: whole slices that are open, and of the others the pages
-  /// preserved since the newest snapshot. Gate closed. What was protected before an error stays
-  /// so; the resolver lifts it as the pages are written to.
+  /// preserved since the newest snapshot. Gate closed.
   ///
   /// - Complexity: O(pages written to since the newest snapshot + open slices).
   func protectDirtyPages(sparesHotPages: Bool) throws(Errno) {
@@ -102,6 +101,23 @@ extension RegionState {
         }
       }
       rest = run.upperBound..<pageCount
+    }
+  }
+
+  /// Lifts what a failed `protectDirtyPages` has installed. Gate closed.
+  func unprotectDirtyPages() {
+    let now = epoch.load(ordering: .relaxed)
+    for slice in 0..<slices.count {
+      let pages = pages(ofSlice: slice)
+      if slices.isOpen(slice: slice) {
+        unprotect(pages)
+        continue
+      }
+      var rest = pages
+      while let run = table.nextRun(preservedSince: now, in: rest, limit: rest.count) {
+        unprotect(run)
+        rest = run.upperBound..<pages.upperBound
+      }
     }
   }
 

@@ -17,7 +17,13 @@ extension RegionState {
       if hotPages.nextPage != nil { unsafe store.pointee.callKeeper() }
       counters.countProtecting(nanoseconds: Kernel.nanoseconds() - start)
     }
-    try protectDirtyPages(sparesHotPages: copiesHotPages)
+    do throws(Errno) {
+      try protectDirtyPages(sparesHotPages: copiesHotPages)
+    } catch {
+      // Pages that are protected although nobody needs them would fault inside our own operations.
+      unprotectDirtyPages()
+      throw error
+    }
     closeSlices()
     // The versions made so far belong to the snapshot that was the newest.
     if let newest = unsafe snapshots.newest {
@@ -37,6 +43,7 @@ extension RegionState {
       hotPages.begin(epoch: next)
     }
     counters.snapshotsTaken.add(1, ordering: .relaxed)
+    counters.snapshotsLive.add(1, ordering: .relaxed)
   }
 
   /// Lets a snapshot go that nobody uses. Each version it owns moves to the next older snapshot,
@@ -56,6 +63,7 @@ extension RegionState {
       openGate()
     }
     unsafe snapshots.remove(record)
+    counters.snapshotsLive.subtract(1, ordering: .relaxed)
     if let older = unsafe older {
       unsafe pass(versionsOf: record, to: older)
     } else {

@@ -69,18 +69,21 @@ struct FaultResolver: @unchecked Sendable {
   func resolveInsideGate(_ page: Int, wakesFirst: Bool) -> Outcome {
     while true {
       let word = unsafe region.pointee.table.word(page)
+      if needsNoPreserving(page, word) {
+        // Published, so the page may be opened, whoever holds the claim. Dropping the message here
+        // would lose a wake-up: the thread may have fallen asleep after the holder's un-protecting,
+        // because the kernel lets it sleep on any page that is not writable yet.
+        unprotect(page, count: 1)
+        return .duplicate
+      }
       switch word.claim {
       case .resolving:
-        // Its holder un-protects the page after this message was sent, and that wakes. If it finds
-        // no slot instead, whoever makes room wakes the whole region.
+        // Its holder has not published yet: its un-protecting is still to come, and wakes. If it
+        // finds no slot instead, whoever makes room wakes the whole region.
         return .duplicate
       case .locked:
         // A few stores long; protection stays, so the fault is ours.
         Kernel.yield()
-      case .free where needsNoPreserving(page, word):
-        // A message that came too late, or a protection that a failed snapshot left behind.
-        unprotect(page, count: 1)
-        return .duplicate
       case .free:
         let claimed = claim(page..<page + 1, .fault)
         if claimed.isStarved { return starve() }

@@ -152,7 +152,10 @@ extension MemorySnapshot {
       unsafe state.pointee.openGate()
       unsafe record.pointee.pinCount -= 1
       unsafe state.pointee.limitIsLifted.store(false, ordering: .relaxed)
-      return unsafe state.pointee.views.entry(index).pointee.heldVersions.load(ordering: .relaxed)
+      let held = unsafe state.pointee.views.entry(index).pointee.heldVersions.load(
+        ordering: .relaxed)
+      if held > 0 { unsafe state.pointee.views.countRetired(1) }
+      return held
     }
     if unsafe !state.pointee.views.entry(index).pointee.isCopiedByKernel {
       if unsafe state.pointee.resolvesInline { InlineFaults.remove(address) }
@@ -172,11 +175,22 @@ extension MemorySnapshot {
   /// Gives back the pages of a closed view that are copies of pre-images kept elsewhere.
   private func discardCopies(ofViewAt address: UInt) {
     let pageSize = unsafe region.state.pointee.pageSize
-    forEachChangedPage { page in
-      let copy = address + UInt(page * pageSize)
-      if case .preimage(copy) = reader.locate(page) { return }
-      try? Kernel.advise(copy, pageSize, MADV_DONTNEED)
+    var copies = 0..<0
+    func discard() {
+      guard !copies.isEmpty else { return }
+      let start = address + UInt(copies.lowerBound * pageSize)
+      try? Kernel.advise(start, copies.count * pageSize, MADV_DONTNEED)
     }
+    forEachChangedPage { page in
+      if case .preimage(address + UInt(page * pageSize)) = reader.locate(page) { return }
+      if copies.upperBound == page {
+        copies = copies.lowerBound..<page + 1
+      } else {
+        discard()
+        copies = page..<page + 1
+      }
+    }
+    discard()
   }
 
   private func forEachChangedPage(_ body: (Int) -> Void) {

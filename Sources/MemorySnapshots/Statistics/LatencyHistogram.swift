@@ -1,5 +1,5 @@
 /// How long something took, counted in buckets that are at most an eighth of their value wide.
-public struct LatencyHistogram: Sendable, Hashable, Codable {
+public struct LatencyHistogram: Sendable, Hashable {
   static var bucketsPerOctave: Int { 8 }
   static var bucketCount: Int { 42 * bucketsPerOctave }
 
@@ -48,5 +48,36 @@ public struct LatencyHistogram: Sendable, Hashable, Codable {
     guard bucket >= 8 else { return UInt64(bucket) }
     let octave = bucket / 8 + 2
     return UInt64(9 + bucket % 8) << UInt64(octave - 3) - 1
+  }
+}
+
+extension LatencyHistogram: Codable {
+  private enum CodingKeys: String, CodingKey {
+    case counts
+    case maximum
+  }
+
+  /// Decodes what `encode(to:)` has written.
+  ///
+  /// - Throws: `DecodingError` if a bucket does not exist.
+  public init(from decoder: any Decoder) throws {
+    let container = try decoder.container(keyedBy: CodingKeys.self)
+    maximum = try container.decode(UInt64.self, forKey: .maximum)
+    counts = [UInt64](repeating: 0, count: LatencyHistogram.bucketCount)
+    for (bucket, count) in try container.decode([Int: UInt64].self, forKey: .counts) {
+      guard counts.indices.contains(bucket) else {
+        throw DecodingError.dataCorruptedError(
+          forKey: .counts, in: container, debugDescription: "There is no bucket \(bucket).")
+      }
+      counts[bucket] = count
+    }
+  }
+
+  /// Encodes the buckets that hold samples, by their numbers; most hold none.
+  public func encode(to encoder: any Encoder) throws {
+    var container = encoder.container(keyedBy: CodingKeys.self)
+    let filled = counts.indices.filter { counts[$0] > 0 }.map { ($0, counts[$0]) }
+    try container.encode([Int: UInt64](uniqueKeysWithValues: filled), forKey: .counts)
+    try container.encode(maximum, forKey: .maximum)
   }
 }

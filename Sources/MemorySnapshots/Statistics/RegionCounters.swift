@@ -4,6 +4,7 @@ internal import Synchronization
 /// counter at some recent moment rather than all at one.
 struct RegionCounters: ~Copyable {
   let snapshotsTaken = Atomic<Int>(0)
+  let snapshotsLive = Atomic<Int>(0)
   let snapshotsInvalidated = Atomic<Int>(0)
   let writeFaults = Atomic<Int>(0)
   let duplicateMessages = Atomic<Int>(0)

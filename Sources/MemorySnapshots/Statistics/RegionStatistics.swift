@@ -86,9 +86,8 @@ extension MemoryRegion {
   /// moment, not all of the same.
   public var statistics: RegionStatistics {
     let pageSize = isInForkedChild ? 0 : unsafe state.pointee.pageSize
-    let live = isInForkedChild ? 0 : unsafe state.pointee.control.withLock { $0.count }
     return unsafe RegionStatistics(
-      state.pointee.counters, hotPages: state.pointee.hotPages.statistics, liveSnapshots: live,
+      state.pointee.counters, hotPages: state.pointee.hotPages.statistics,
       pageSize: pageSize,
       preservedPages: state.pointee.preservedPages.load(ordering: .relaxed),
       poolBytes: isInForkedChild ? 0 : state.pointee.store.pointee.populatedBytes)
@@ -97,11 +96,11 @@ extension MemoryRegion {
 
 extension RegionStatistics {
   init(
-    _ counters: borrowing RegionCounters, hotPages: HotPages, liveSnapshots: Int, pageSize: Int,
+    _ counters: borrowing RegionCounters, hotPages: HotPages, pageSize: Int,
     preservedPages: Int, poolBytes: Int
   ) {
     snapshotsTaken = counters.snapshotsTaken.load(ordering: .relaxed)
-    snapshotsLive = liveSnapshots
+    snapshotsLive = counters.snapshotsLive.load(ordering: .relaxed)
     snapshotsInvalidated = counters.snapshotsInvalidated.load(ordering: .relaxed)
     writeFaults = counters.writeFaults.load(ordering: .relaxed)
     duplicateMessages = counters.duplicateMessages.load(ordering: .relaxed)

@@ -162,7 +162,8 @@ extension UserfaultSupport: CustomStringConvertible {
         "userfaultfd is not available: " + UserfaultSupport.advice(after: attempts) + ".")
     }
     for attempt in attempts where attempt.errno != nil { lines.append("  \(attempt)") }
-    for known in Features.known {
+    // Without a descriptor, the kernel could not be asked.
+    for known in Features.known where method != nil {
       let state = features.contains(known.feature) ? "yes" : "no "
       lines.append("  \(state) \(known.name) (\(known.since))")
     }

@@ -1,0 +1,98 @@
+internal import CUserfault
+internal import SystemPackage
+
+#if canImport(Glibc)
+  internal import Glibc
+#elseif canImport(Musl)
+  internal import Musl
+#endif
+
+/// The system calls that have no wrapper in `SystemPackage`. The only file that calls C.
+enum Kernel {
+  /// The size of a page in bytes; the corresponding call is `sysconf(_SC_PAGESIZE)`.
+  static let pageSize = UInt64(sysconf(Int32(_SC_PAGESIZE)))
+
+  /// How many pages one huge page has: as many as fit into a page of 8-byte page table entries.
+  static let pagesPerHugePage = Int(pageSize / 8)
+
+  /// What `scanPagemap` looks for.
+  struct PageCategories: OptionSet {
+    let rawValue: UInt64
+    /// `PAGE_IS_PRESENT`.
+    static let present = PageCategories(rawValue: UInt64(1) << 3)
+    /// `PAGE_IS_SWAPPED`.
+    static let swapped = PageCategories(rawValue: UInt64(1) << 4)
+    /// `PAGE_IS_PFNZERO`.
+    static let zero = PageCategories(rawValue: UInt64(1) << 5)
+    /// `PAGE_IS_HUGE`.
+    static let huge = PageCategories(rawValue: UInt64(1) << 6)
+  }
+
+  /// Calls `body` with each run of pages in `range` that has any of `categories`; with `isFirstOnly`
+  /// with no more than the first page of the first run, for which the kernel looks no further.
+  ///
+  /// The corresponding system call is `ioctl(PAGEMAP_SCAN)` (Linux 6.7).
+  static func scanPagemap(
+    _ pagemap: FileDescriptor, _ range: Range<UInt64>, _ categories: PageCategories,
+    isFirstOnly: Bool = false, _ body: (Range<UInt64>) -> Void
+  ) throws(Errno) {
+    let capacity = 64
+    var position = range.lowerBound
+    while position < range.upperBound {
+      var regions = InlineArray<64, cuserfault_page_region>(
+        repeating: cuserfault_page_region())
+      var count = 0
+      var walkEnd = position
+      var span = regions.mutableSpan
+      let result = unsafe span.withUnsafeMutableBufferPointer { buffer -> Int32 in
+        guard let base = buffer.baseAddress else { return 0 }
+        return unsafe cuserfault_pagemap_scan(
+          pagemap.rawValue, position, range.upperBound, categories.rawValue,
+          isFirstOnly ? 1 : 0, base, capacity, &count, &walkEnd)
+      }
+      if result == -EINTR { continue }
+      if result != 0 { throw Errno(rawValue: -result) }
+      for index in 0..<count { body(regions[index].start..<regions[index].end) }
+      if count < capacity || walkEnd <= position { return }
+      position = walkEnd
+    }
+  }
+
+  /// The order of two processes' address spaces: 0 where they share one.
+  ///
+  /// The corresponding system call is `kcmp(KCMP_VM)`.
+  static func compareAddressSpaces(_ left: Int32, _ right: Int32) throws(Errno) -> Int32 {
+    var order: Int32 = 0
+    let result = unsafe cuserfault_compare_address_spaces(left, right, &order)
+    if result != 0 { throw Errno(rawValue: -result) }
+    return order
+  }
+
+  /// The names in a directory.
+  ///
+  /// The corresponding library calls are `opendir`, `readdir` and `closedir`.
+  static func names(inDirectory path: String) throws(Errno) -> [String] {
+    guard let directory = unsafe opendir(path) else { throw Errno(rawValue: errno) }
+    defer { unsafe _ = closedir(directory) }
+    var names: [String] = []
+    while let entry = unsafe readdir(directory) {
+      let offset = MemoryLayout<dirent>.offset(of: \.d_name) ?? 0
+      let name = unsafe (UnsafeRawPointer(entry) + offset).assumingMemoryBound(to: CChar.self)
+      names.append(unsafe String(cString: name))
+    }
+    return names
+  }
+
+  /// The target of a symbolic link.
+  ///
+  /// The corresponding system call is `readlink`.
+  static func target(ofLink path: String) throws(Errno) -> String {
+    var buffer = [UInt8](repeating: 0, count: 4096)
+    let length = unsafe buffer.withUnsafeMutableBytes { bytes in
+      guard let start = bytes.baseAddress else { return 0 }
+      return unsafe readlink(path, start, bytes.count)
+    }
+    guard length >= 0 else { throw Errno(rawValue: errno) }
+    return String(decoding: buffer.prefix(length), as: UTF8.self)
+  }
+}

@@ -1,0 +1,58 @@
+internal import SystemPackage
+
+/// What /proc/PID/smaps says of one mapping, in bytes. Reading it costs the target far more than its
+/// pagemap does (`mmap_lock` is held for a whole mapping at a time), so it is read only where the
+/// pagemap leaves something open.
+struct MappingStatistics {
+  /// Pages that more than one mapping in the system maps, whole huge pages counted page by page.
+  var shared: UInt64 = 0
+  /// Pages that nobody else maps.
+  var `private`: UInt64 = 0
+  var merged: UInt64 = 0
+  var swapped: UInt64 = 0
+
+  /// Reads the statistics of every mapping, by its first address.
+  static func read(pid: Int32) throws(Errno) -> [UInt64: MappingStatistics] {
+    parse(try ProcFile.read("/proc/\(pid)/smaps"))
+  }
+
+  static func parse(_ text: [UInt8]) -> [UInt64: MappingStatistics] {
+    var all: [UInt64: MappingStatistics] = [:]
+    var address: UInt64?
+    var current = MappingStatistics()
+    var scanner = ByteScanner(text)
+    while !scanner.isAtEnd {
+      // A mapping begins with its range in lower-case hexadecimal; every other line with a capital.
+      if let start = scanner.hexadecimal() {
+        if let address { all[address] = current }
+        address = start
+        current = MappingStatistics()
+      } else {
+        let name = scanner.word()
+        let bytes = (scanner.decimal() ?? 0) << 10
+        current.add(bytes, to: name)
+      }
+      scanner.skipLine()
+    }
+    if let address { all[address] = current }
+    return all
+  }
+
+  private mutating func add(_ bytes: UInt64, to name: ArraySlice<UInt8>) {
+    switch name.first {
+    case UInt8(ascii: "S"):
+      if name.elementsEqual("Shared_Clean:".utf8) || name.elementsEqual("Shared_Dirty:".utf8) {
+        shared += bytes
+      } else if name.elementsEqual("Swap:".utf8) {
+        swapped += bytes
+      }
+    case UInt8(ascii: "P"):
+      if name.elementsEqual("Private_Clean:".utf8) || name.elementsEqual("Private_Dirty:".utf8) {
+        `private` += bytes
+      }
+    case UInt8(ascii: "K"):
+      if name.elementsEqual("KSM:".utf8) { merged += bytes }
+    default: break
+    }
+  }
+}

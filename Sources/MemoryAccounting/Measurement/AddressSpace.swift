@@ -1,0 +1,136 @@
+internal import SystemPackage
+
+/// One address space while it is read: its mappings, the way to its page tables, and what has been
+/// counted so far. Processes that were cloned with CLONE_VM have one together.
+final class AddressSpace {
+  /// Why an address space could not be read.
+  enum Obstacle: Error {
+    case denied
+    case gone
+    case tooManyOpenFiles
+  }
+
+  let process: ProcessEntry
+  /// What tells images apart: the auxiliary vector, which fork copies and exec makes anew (with the
+  /// addresses of this program's stack, vDSO and loader), and the program's file.
+  let image: [UInt8]
+  /// The space that this one was forked from, if it is being read too and neither has exec'd since.
+  var origin: AddressSpace?
+
+  private(set) var mappings: [Mapping] = []
+  private(set) var mapText: [UInt8] = []
+  private var pagemap: FileDescriptor?
+  private var statistics: [UInt64: MappingStatistics]?
+
+  var counts = PageCounts()
+  /// The counts of each mapping; empty unless they were asked for.
+  var countsByMapping: [PageCounts] = []
+  /// The counts by cells of the address space, where a picture is to be drawn.
+  var cells: CellCounts?
+  var quality = CountQuality()
+  /// Pages in swap space that were told from the kernel's notes too late to be compared.
+  var settledSwap: UInt64 = 0
+  var divergedPages: UInt64 = 0
+  var freshPages: UInt64 = 0
+
+  /// The mapping that is being counted, and what cannot be told from its page table entries.
+  var currentIndex = 0
+  var current = MappingCount()
+  /// Nothing is populated below this address, from the current position on.
+  var nextPopulated: UInt64 = 0
+  private(set) var isGone = false
+
+  /// - Throws: `Obstacle`.
+  init(_ process: ProcessEntry) throws(Obstacle) {
+    self.process = process
+    do throws(Errno) {
+      var image = try ProcFile.read("/proc/\(process.pid)/auxv")
+      image += Array(
+        ((try? Kernel.target(ofLink: "/proc/\(process.pid)/exe")) ?? "").utf8)
+      self.image = image
+    } catch {
+      throw AddressSpace.obstacle(error)
+    }
+  }
+
+  deinit { close() }
+
+  /// Reads the mappings and opens the page tables. The descriptor stays with the address space even
+  /// if the process execs or its pid is used again: reads then end early.
+  func open(limits: Range<UInt64>?, countsMappings: Bool) throws(Obstacle) {
+    let directory = "/proc/\(process.pid)"
+    do throws(Errno) {
+      pagemap = try ProcFile.open(directory + "/pagemap")
+      mapText = try ProcFile.read(directory + "/maps")
+    } catch {
+      throw AddressSpace.obstacle(error)
+    }
+    mappings = Mapping.parse(mapText, clippedTo: limits)
+    if countsMappings {
+      countsByMapping = Array(repeating: PageCounts(), count: mappings.count)
+    }
+    guard let now = try? ProcessEntry(pid: process.pid), now.startTime == process.startTime,
+      !now.isZombie
+    else { throw .gone }
+  }
+
+  func close() {
+    try? pagemap?.close()
+    pagemap = nil
+  }
+
+  /// Reads the entries of the pages from `address` on into `entries`; notices if the address space
+  /// has ceased to be.
+  func read(from address: UInt64, into entries: UnsafeMutableBufferPointer<UInt64>) {
+    guard let pagemap else { return }
+    let bytes = UnsafeMutableRawBufferPointer(entries)
+    let offset = Int64(address / Kernel.pageSize) * 8
+    guard let count = try? unsafe ProcFile.read(pagemap, at: offset, into: bytes), count > 0 else {
+      isGone = true
+      unsafe entries.update(repeating: 0)
+      return
+    }
+    unsafe entries[(count / 8)...].update(repeating: 0)
+  }
+
+  /// Calls `body` with the ranges of pages in `range` that have any of `categories`.
+  func scan(
+    _ range: Range<UInt64>, for categories: Kernel.PageCategories, isFirstOnly: Bool = false,
+    _ body: (Range<UInt64>) -> Void
+  ) throws(Errno) {
+    guard let pagemap else { throw .badFileDescriptor }
+    try Kernel.scanPagemap(pagemap, range, categories, isFirstOnly: isFirstOnly, body)
+  }
+
+  /// What smaps says of a mapping; read when first needed.
+  func statistics(of mapping: Mapping) -> MappingStatistics? {
+    if statistics == nil { statistics = (try? MappingStatistics.read(pid: process.pid)) ?? [:] }
+    return statistics?[mapping.range.lowerBound]
+  }
+
+  func name(of mapping: Mapping) -> String {
+    String(decoding: mapText[mapping.name], as: UTF8.self)
+  }
+
+  private static func obstacle(_ error: Errno) -> Obstacle {
+    switch error {
+    case .noSuchFileOrDirectory, .noSuchProcess: .gone
+    case .tooManyOpenFiles, .tooManyOpenFilesInSystem: .tooManyOpenFiles
+    default: .denied
+    }
+  }
+}
+
+/// The count of the mapping that an address space is being read at.
+struct MappingCount {
+  var counts = PageCounts()
+  /// Pages in huge pages, whose sharing the page table does not tell page by page.
+  var hasHugePages = false
+  /// Up to here everything is known to be mapped with huge pages.
+  var hugeEnd: UInt64 = 0
+  /// Entries counted as swapped that may be no more than the kernel's notes (userfaultfd markers,
+  /// guard pages).
+  var doubtfulSwap: UInt64 = 0
+  /// The mapping has merged pages (KSM).
+  var hasMergedPages = false
+}

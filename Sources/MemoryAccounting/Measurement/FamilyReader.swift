@@ -1,0 +1,156 @@
+/// Reads the address spaces of one family (one image, forked) side by side: the same stretch of
+/// addresses of each, one after the other, so that what they have at an address can be compared and
+/// is read close together in time.
+@safe
+final class FamilyReader {
+  private let session: Session
+  private let spaces: [AddressSpace]
+  private let windowPages: Int
+  /// One window of entries for each space.
+  private let buffer: UnsafeMutableBufferPointer<UInt64>
+  private var comparison: FamilyComparison
+
+  /// 64 KiB of entries are read at a time: more makes a target wait longer, less costs more calls.
+  private static let pagesPerRead = 8192
+  /// All windows together hold at most 16 MiB of entries.
+  private static let entriesAtOnce = 1 << 21
+
+  init(_ spaces: [AddressSpace], session: Session) {
+    self.spaces = spaces
+    self.session = session
+    let block = Kernel.pagesPerHugePage
+    let pages = min(Self.pagesPerRead, Self.entriesAtOnce / max(spaces.count, 1))
+    windowPages = max(pages / block, 1) * block
+    unsafe buffer = .allocate(capacity: windowPages * spaces.count)
+    unsafe buffer.initialize(repeating: 0)
+    comparison = FamilyComparison(
+      spaces, windowPages: windowPages, seesFrames: session.system.showsFrames)
+  }
+
+  deinit { unsafe buffer.deallocate() }
+
+  /// Counts every page of every space; adds to the session's totals.
+  func read() {
+    let windowBytes = UInt64(windowPages) * Kernel.pageSize
+    let alignment = Kernel.pageSize * UInt64(Kernel.pagesPerHugePage)
+    for range in WindowPlan.ranges(of: spaces) {
+      var start = range.lowerBound
+      while start < range.upperBound {
+        let end = min(start + windowBytes, range.upperBound)
+        readWindow(start..<end, of: range)
+        let next = spaces.reduce(UInt64.max) { min($0, $1.nextPopulated) }
+        start = max(end, min(next, range.upperBound) / alignment * alignment)
+      }
+    }
+    for space in spaces { finishMappings(of: space, before: .max) }
+    session.copiesMade += comparison.copiesMade
+    if !session.system.showsFrames { addEstimates() }
+  }
+
+  private func addEstimates() {
+    guard spaces.count == 1 else {
+      session.estimatedDistinct +=
+        comparison.estimatedDistinct + spaces.reduce(0) { $0 + $1.settledSwap }
+      session.estimatedCouldCopy += comparison.estimatedCouldCopy
+      return
+    }
+    // Who has no relatives here has every page of its own to itself, or shares it with others.
+    for space in spaces {
+      let counts = space.counts
+      let shared = counts[.sharedAnonymous] + counts[.merged]
+      session.estimatedDistinct +=
+        shared + counts[.private] + counts[.sharedReadOnly] + counts[.swapped]
+      session.estimatedCouldCopy += shared
+    }
+  }
+
+  private func readWindow(_ window: Range<UInt64>, of range: Range<UInt64>) {
+    let pages = Int((window.upperBound - window.lowerBound) / Kernel.pageSize)
+    var populated = 0
+    for (index, space) in spaces.enumerated() {
+      let slot = index * windowPages
+      let entries = unsafe UnsafeMutableBufferPointer(
+        rebasing: buffer[slot..<slot + pages])
+      if unsafe fill(entries, of: space, window, upTo: range.upperBound) {
+        populated += 1
+      } else {
+        unsafe entries.update(repeating: 0)
+      }
+    }
+    guard populated > 0, spaces.count > 1 else { return }
+    unsafe comparison.compare(UnsafeBufferPointer(buffer), stride: windowPages, pages: pages)
+  }
+
+  /// Reads and counts a window of one space; false if nothing of it is populated.
+  private func fill(
+    _ entries: UnsafeMutableBufferPointer<UInt64>, of space: AddressSpace,
+    _ window: Range<UInt64>, upTo end: UInt64
+  ) -> Bool {
+    finishMappings(of: space, before: window.lowerBound)
+    guard space.currentIndex < space.mappings.count, !space.isGone else {
+      space.nextPopulated = .max
+      return false
+    }
+    let first = space.mappings[space.currentIndex].range.lowerBound
+    if first >= window.upperBound { space.nextPopulated = first }
+    if space.nextPopulated >= window.upperBound { return false }
+    unsafe space.read(from: window.lowerBound, into: entries)
+    space.nextPopulated = 0
+    let populated = PagemapEntry.present | PagemapEntry.swapped
+    guard unsafe entries.contains(where: { $0 & populated != 0 }) else {
+      skipHole(of: space, window.upperBound..<max(end, window.upperBound))
+      return false
+    }
+    unsafe countMappings(of: space, entries, window)
+    return true
+  }
+
+  /// Counts each mapping's part of the window, and clears what belongs to none.
+  private func countMappings(
+    of space: AddressSpace, _ entries: UnsafeMutableBufferPointer<UInt64>, _ window: Range<UInt64>
+  ) {
+    var cleared = 0
+    while space.currentIndex < space.mappings.count {
+      let mapping = space.mappings[space.currentIndex]
+      guard mapping.range.lowerBound < window.upperBound else { break }
+      let part = mapping.range.clamped(to: window)
+      let start = Int((part.lowerBound - window.lowerBound) / Kernel.pageSize)
+      let end = Int((part.upperBound - window.lowerBound) / Kernel.pageSize)
+      unsafe entries[cleared..<start].update(repeating: 0)
+      cleared = end
+      var classifier = PageClassifier(
+        session, space, mapping, isCompared: spaces.count > 1)
+      unsafe classifier.count(
+        UnsafeMutableBufferPointer(rebasing: entries[start..<end]), from: part.lowerBound)
+      classifier.store()
+      guard mapping.range.upperBound <= window.upperBound else { break }
+      finishMapping(of: space)
+    }
+    unsafe entries[cleared...].update(repeating: 0)
+  }
+
+  /// Page tables of address space that was only reserved are empty: the kernel finds their end much
+  /// faster than it fills buffers with nothing.
+  private func skipHole(of space: AddressSpace, _ rest: Range<UInt64>) {
+    guard session.system.canScan, !rest.isEmpty else { return }
+    var next = rest.upperBound
+    let found: ()? = try? space.scan(rest, for: [.present, .swapped], isFirstOnly: true) {
+      next = $0.lowerBound
+    }
+    if found != nil { space.nextPopulated = next }
+  }
+
+  private func finishMappings(of space: AddressSpace, before address: UInt64) {
+    while space.currentIndex < space.mappings.count,
+      space.mappings[space.currentIndex].range.upperBound <= address
+    {
+      finishMapping(of: space)
+    }
+  }
+
+  private func finishMapping(of space: AddressSpace) {
+    MappingResolution.finish(space, session)
+    space.currentIndex += 1
+    space.current = MappingCount()
+  }
+}

@@ -1,0 +1,160 @@
+/// Tells what each page of one mapping is, from its page table entry, and counts it.
+///
+/// Entries that stand for no page of the process's own are cleared, so that what remains can be
+/// compared with the relatives' entries.
+struct PageClassifier {
+  let session: Session
+  let space: AddressSpace
+  let mapping: Mapping
+  var current: MappingCount
+  /// Whether the entries are compared with relatives' afterwards.
+  let isCompared: Bool
+
+  private let system: SystemMemory
+  private let frames: ReferenceTable
+  private let isWritable: Bool
+  private var latestFlags: (frame: UInt64, isMerged: Bool) = (.max, false)
+
+  init(_ session: Session, _ space: AddressSpace, _ mapping: Mapping, isCompared: Bool) {
+    self.isCompared = isCompared
+    self.session = session
+    self.space = space
+    self.mapping = mapping
+    current = space.current
+    system = session.system
+    frames = session.frames
+    isWritable = mapping.kind == .privateWritable
+    if system.hasMergedPages, mapping.kind != .shared, !current.hasMergedPages {
+      current.hasMergedPages = space.statistics(of: mapping)?.merged ?? 0 > 0
+    }
+  }
+
+  func store() { space.current = current }
+
+  @inline(__always)
+  private mutating func note(_ state: PageState, _ isProtected: Bool, at address: UInt64) {
+    current.counts.add(state, isProtected: isProtected)
+    space.cells?.add(state, isProtected: isProtected, at: address)
+  }
+
+  /// Counts the pages from `address` on.
+  mutating func count(_ entries: UnsafeMutableBufferPointer<UInt64>, from address: UInt64) {
+    if mapping.kind == .shared {
+      for index in entries.indices {
+        unsafe countShared(entries[index], at: address + UInt64(index) * Kernel.pageSize)
+        unsafe entries[index] = 0
+      }
+      return
+    }
+    if !system.showsFrames { unsafe markZeroPages(entries, from: address) }
+    let block = Kernel.pagesPerHugePage
+    var index = 0
+    while index < entries.count {
+      let page = Int(address / Kernel.pageSize % UInt64(block)) + index
+      let end = min(entries.count, index + block - page % block)
+      if end - index == block {
+        let whole = unsafe UnsafeMutableBufferPointer(rebasing: entries[index..<end])
+        let start = address + UInt64(index) * Kernel.pageSize
+        if unsafe countHugePage(whole, at: start) {
+          index = end
+          continue
+        }
+      }
+      while index < end {
+        unsafe countPrivate(&entries[index], at: address + UInt64(index) * Kernel.pageSize)
+        unsafe entries[index] &= ~PagemapEntry.readOnly
+        if !isWritable, unsafe entries[index] != 0 {
+          unsafe entries[index] |= PagemapEntry.readOnly
+        }
+        index += 1
+      }
+    }
+  }
+
+  /// A page of a shared mapping. One that is present but not of a file is a device's or the
+  /// kernel's (VM_PFNMAP): not memory of the process.
+  private mutating func countShared(_ entry: UInt64, at address: UInt64) {
+    let kind = PagemapEntry.present | PagemapEntry.file
+    guard entry & kind == kind else { return }
+    note(.shared, entry & PagemapEntry.userfaultProtected != 0, at: address)
+    seeFile(entry, at: address)
+  }
+
+  @inline(__always)
+  private mutating func countPrivate(_ entry: inout UInt64, at address: UInt64) {
+    let value = entry
+    let isProtected = value & PagemapEntry.userfaultProtected != 0
+    guard value & PagemapEntry.present != 0 else {
+      if value & PagemapEntry.swapped != 0, countSwapped(value, isProtected, at: address) { return }
+      entry = 0
+      return
+    }
+    if isZero(value) {
+      entry |= PagemapEntry.zero
+      if isWritable { note(.zero, isProtected, at: address) } else { entry = 0 }
+    } else if value & PagemapEntry.file != 0 {
+      note(isWritable ? .unwrittenFile : .shared, isProtected, at: address)
+      seeFile(value, at: address)
+    } else if current.hasMergedPages, isMerged(value) {
+      note(isWritable ? .merged : .sharedReadOnly, isProtected, at: address)
+      frames.see(value & PagemapEntry.frameMask)
+    } else if value & PagemapEntry.exclusive != 0 {
+      note(.private, isProtected, at: address)
+      frames.see(value & PagemapEntry.frameMask)
+    } else if isWritable {
+      note(.sharedAnonymous, isProtected, at: address)
+      frames.add(value & PagemapEntry.frameMask, isShared: true)
+    } else {
+      note(.sharedReadOnly, isProtected, at: address)
+      frames.see(value & PagemapEntry.frameMask)
+    }
+  }
+
+  /// Counts a page in swap space; false for entries that only look like one, or may.
+  private mutating func countSwapped(
+    _ value: UInt64, _ isProtected: Bool, at address: UInt64
+  ) -> Bool {
+    guard !system.swap.isEmpty else { return false }
+    let entry = PagemapEntry(rawValue: value)
+    if system.showsFrames {
+      guard entry.swapArea < PagemapEntry.firstAreaThatIsNoSwap else { return false }
+      if isWritable { session.swapReferences += 1 }
+      session.swapTables[entry.swapArea]?.see(entry.swapSlot)
+    }
+    note(.swapped, isProtected, at: address)
+    guard !system.showsFrames, isProtected || entry.has(PagemapEntry.guardPage) else { return true }
+    current.doubtfulSwap += 1
+    return false
+  }
+
+  @inline(__always)
+  private func isZero(_ value: UInt64) -> Bool {
+    guard system.showsFrames else { return value & PagemapEntry.zero != 0 }
+    if value & PagemapEntry.exclusive != 0 { return false }
+    let frame = value & PagemapEntry.frameMask
+    if frame == system.zeroFrame { return true }
+    return system.hugeZeroFrame != 0
+      && frame &- system.hugeZeroFrame < UInt64(Kernel.pagesPerHugePage)
+  }
+
+  private mutating func isMerged(_ value: UInt64) -> Bool {
+    guard let flags = session.flags else { return false }
+    let frame = value & PagemapEntry.frameMask
+    if latestFlags.frame == frame { return latestFlags.isMerged }
+    var number: UInt64 = 0
+    unsafe withUnsafeMutablePointer(to: &number) { pointer in
+      unsafe flags.read(from: frame, into: UnsafeMutableBufferPointer(start: pointer, count: 1))
+    }
+    latestFlags = (frame, number & FrameInformation.merged != 0)
+    return latestFlags.isMerged
+  }
+
+  private func seeFile(_ value: UInt64, at address: UInt64) {
+    if system.showsFrames {
+      frames.see(value & PagemapEntry.frameMask)
+    } else {
+      let offset = mapping.offset + (address - mapping.range.lowerBound)
+      session.filePages.insert(page: offset / Kernel.pageSize, of: mapping)
+    }
+  }
+}

@@ -1,0 +1,111 @@
+internal import SystemPackage
+
+/// Turns what a session has counted into figures.
+struct TreeReport {
+  private let session: Session
+  private let listing: AddressSpaceListing
+  /// Address spaces that ceased to be while they were read, in every attempt.
+  private let lost: [AddressSpace]
+
+  private var spaces: [AddressSpace] {
+    listing.families.joined().filter { space in
+      listing.space(of: space.process.pid) === space && !isLost(space)
+    }
+  }
+
+  init(_ session: Session, _ listing: AddressSpaceListing, lost: [AddressSpace]) {
+    self.session = session
+    self.listing = listing
+    self.lost = lost
+  }
+
+  func tree(of entries: [ProcessEntry]) -> ProcessTree {
+    let processes = entries.map(report)
+    return ProcessTree(processes: processes, total: total(processes))
+  }
+
+  private func isLost(_ space: AddressSpace) -> Bool { lost.contains { $0 === space } }
+
+  private func report(_ entry: ProcessEntry) -> ProcessMemory {
+    guard let space = listing.space(of: entry.pid) else {
+      let condition = listing.conditions[entry.pid] ?? .gone
+      return ProcessMemory(
+        process: entry, condition: condition, memory: unreadMemory(entry, condition))
+    }
+    if isLost(space) {
+      return ProcessMemory(process: entry, condition: .gone, memory: .denied)
+    }
+    let memory = space.counts.breakdown(space.quality)
+    let parting = parting(of: entry, space)
+    return ProcessMemory(
+      process: entry, condition: .read, memory: memory, diverged: parting?.diverged,
+      fresh: parting?.fresh,
+      sharesMemoryWith: space.process.pid == entry.pid ? nil : space.process.pid,
+      mappings: mappings(of: space), cells: space.cells)
+  }
+
+  private func unreadMemory(
+    _ entry: ProcessEntry, _ condition: ProcessCondition
+  ) -> MemoryBreakdown {
+    switch condition {
+    case .kernelThread, .zombie: return PageCounts().breakdown(CountQuality())
+    case .read, .gone: return .denied
+    case .denied:
+      // The resident size is no secret.
+      var memory = MemoryBreakdown.denied
+      if session.options.addresses == nil { memory.resident = entry.residentSize() }
+      return memory
+    }
+  }
+
+  /// What parted since the fork; of two processes in one address space nothing ever does.
+  private func parting(
+    of entry: ProcessEntry, _ space: AddressSpace
+  ) -> (diverged: MemoryFigure, fresh: MemoryFigure)? {
+    if let parent = listing.space(of: entry.parent), parent === space {
+      return (MemoryFigure(bytes: 0), MemoryFigure(bytes: 0))
+    }
+    guard let origin = space.origin, !isLost(origin) else { return nil }
+    let exactness: Exactness = session.system.showsFrames ? .exact : .estimate
+    return (
+      MemoryFigure(bytes: space.divergedPages * Kernel.pageSize, exactness: exactness),
+      MemoryFigure(
+        bytes: space.freshPages * Kernel.pageSize,
+        exactness: max(space.quality.zero, space.quality.swapped))
+    )
+  }
+
+  private func mappings(of space: AddressSpace) -> [MappingMemory] {
+    zip(space.mappings, space.countsByMapping).map { mapping, counts in
+      MappingMemory(
+        addresses: mapping.range, permissions: mapping.permissionsText,
+        name: space.name(of: mapping), memory: counts.breakdown(space.quality))
+    }
+  }
+
+  private func total(_ processes: [ProcessMemory]) -> TreeTotal {
+    let present = processes.filter { $0.condition != .gone }
+    let naive = present.reduce(MemoryFigure(bytes: 0)) { $0 + $1.memory.resident }
+    let memory = present.filter { $0.sharesMemoryWith == nil }
+      .reduce(PageCounts().breakdown(CountQuality())) { $0 + $1.memory }
+    if processes.contains(where: { $0.condition == .denied }) {
+      return TreeTotal(
+        distinct: .denied, naive: naive, copyOnWrite: .denied, copiesMade: .denied,
+        couldStillCopy: .denied, memory: memory)
+    }
+    let totals = TreeArithmetic(session, spaces)
+    let known: Exactness = lost.isEmpty && listing.knowsSharedSpaces ? .exact : .estimate
+    let figure = { (pages: UInt64, exactness: Exactness) in
+      MemoryFigure(bytes: pages * Kernel.pageSize, exactness: max(known, exactness))
+    }
+    let frames: Exactness = session.system.showsFrames ? .exact : .estimate
+    let could = totals.couldStillCopy()
+    return TreeTotal(
+      distinct: figure(totals.distinct(), frames),
+      naive: naive,
+      copyOnWrite: memory.copyOnWrite,
+      copiesMade: figure(session.copiesMade, frames),
+      couldStillCopy: figure(could.pages, max(could.exactness, memory.copyOnWrite.exactness)),
+      memory: memory)
+  }
+}

@@ -1,0 +1,92 @@
+/// What became of a process when its memory was to be read.
+public enum ProcessCondition: String, Codable, Sendable {
+  /// It was read.
+  case read
+  /// It belongs to somebody else, or is protected: only its resident size is known.
+  case denied
+  /// It ended, or became another program, before it had been read.
+  case gone
+  /// It has ended already and has no memory; its parent has not collected it yet.
+  case zombie
+  /// It is a thread of the kernel, which has no memory of its own.
+  case kernelThread
+}
+
+/// One mapping of a process.
+public struct MappingMemory: Codable, Sendable, Hashable {
+  /// The addresses.
+  public let addresses: Range<UInt64>
+  /// The permissions, as in /proc/PID/maps: "rw-p".
+  public let permissions: String
+  /// The file's path, or the kernel's name for the mapping ("[heap]"); empty for other anonymous
+  /// memory.
+  public let name: String
+  /// What it consists of.
+  public let memory: MemoryBreakdown
+}
+
+/// How much memory one process uses, and how much of it would be copied when written.
+///
+/// The figures come from /proc/PID/pagemap and are those of a moment during the call: of a process
+/// that runs meanwhile, different pages are seen at different moments.
+public struct ProcessMemory: Codable, Sendable, Identifiable {
+  /// The process as the kernel lists it.
+  public let process: ProcessEntry
+  /// Whether it could be read.
+  public let condition: ProcessCondition
+  /// What its memory consists of. Of a process that has gone, or that may not be read, all figures
+  /// are denied, but for the resident size of the latter.
+  public let memory: MemoryBreakdown
+  /// Pages whose frame differs from the one that the parent has at the same address: copied by the
+  /// child or by the parent since the fork.
+  ///
+  /// `nil` unless the parent was read too and neither has started another program since.
+  public let diverged: MemoryFigure?
+  /// Pages of the process's own where its parent has none, `nil` as for `diverged`.
+  public let fresh: MemoryFigure?
+  /// The process, read too, whose address space this one shares (CLONE_VM): the figures of both are
+  /// of the same memory.
+  public let sharesMemoryWith: Int32?
+  /// The mappings, in the order of their addresses; empty unless they were asked for.
+  public let mappings: [MappingMemory]
+
+  /// The process's number.
+  public var id: Int32 { process.pid }
+
+  /// Reads one process. Thread-safe.
+  ///
+  /// - Throws: `AccountingError` if there is no such process, or no /proc.
+  /// - Complexity: O(resident pages + mappings); 2 to 3 ms for 1 GiB.
+  public init(pid: Int32, options: AccountingOptions = AccountingOptions())
+    throws(AccountingError)
+  {
+    let tree = try ProcessTree(pids: [pid], options: options)
+    guard let process = tree.processes.first else { throw .noSuchProcess(pid) }
+    self = process
+  }
+
+  /// The address space in cells; `nil` unless a picture was asked for, and if there is nothing to see.
+  public let picture: AddressSpacePicture?
+
+  init(
+    process: ProcessEntry, condition: ProcessCondition, memory: MemoryBreakdown,
+    diverged: MemoryFigure? = nil, fresh: MemoryFigure? = nil, sharesMemoryWith: Int32? = nil,
+    mappings: [MappingMemory] = [], cells: CellCounts? = nil
+  ) {
+    self.process = process
+    self.condition = condition
+    self.memory = memory
+    self.diverged = diverged
+    self.fresh = fresh
+    self.sharesMemoryWith = sharesMemoryWith
+    self.mappings = mappings
+    picture = cells.map(AddressSpacePicture.init)
+  }
+}
+
+extension AccountingError {
+  static func noSuchProcess(_ pid: Int32) -> AccountingError {
+    AccountingError(
+      .noSuchProcess, "no process \(pid) (or /proc is mounted with hidepid and hides it)")
+  }
+}

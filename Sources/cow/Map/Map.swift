@@ -1,0 +1,55 @@
+internal import ArgumentParser
+internal import MemoryAccounting
+internal import SystemPackage
+
+/// `cow map`: the address space of a process as a picture.
+struct Map: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Draw the address space of a process, coloured by what would be copied on write.")
+
+  @Argument(help: "The process.")
+  var pid: Int32
+
+  @Option(help: "Write the picture to this file, as SVG.", completion: .file(extensions: ["svg"]))
+  var svg: String?
+
+  @Option(help: "The unit of amounts.")
+  var units: ByteUnit = .auto
+
+  func validate() throws {
+    if pid <= 0 { throw ValidationError("\(pid) is not a process number") }
+  }
+
+  func run() throws {
+    let text = MapText(
+      columns: Terminal.size?.columns ?? 80, style: Style(isEnabled: Terminal.hasColors),
+      units: units)
+    var options = AccountingOptions()
+    options.pictureCells = svg == nil ? text.cellLimit : MapPicture.cellLimit
+    let tree = try accounting { () throws(AccountingError) in
+      try ProcessTree(pids: [pid], options: options)
+    }
+    if let obstacle = StatObstacle(tree) { throw obstacle.error }
+    guard let process = tree.processes.first, let picture = process.picture,
+      !picture.cells.isEmpty
+    else {
+      throw ToolError(.dataError, "process \(pid) has no memory of its own to draw")
+    }
+    guard let svg else {
+      try StandardOutput.write(text.text(process, picture))
+      return
+    }
+    try write(MapPicture(units: units).text(process, picture), to: svg)
+  }
+
+  private func write(_ text: String, to path: String) throws(ToolError) {
+    do {
+      let file = try FileDescriptor.open(
+        FilePath(path), .writeOnly, options: [.create, .truncate, .closeOnExec],
+        permissions: [.ownerReadWrite, .groupRead, .otherRead])
+      _ = try file.closeAfter { try file.writeAll(text.utf8) }
+    } catch {
+      throw ToolError(.cannotCreate, "cannot write \(path): \(error)")
+    }
+  }
+}

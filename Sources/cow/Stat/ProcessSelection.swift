@@ -1,0 +1,78 @@
+internal import ArgumentParser
+internal import MemoryAccounting
+
+#if canImport(Glibc)
+  internal import Glibc
+#elseif canImport(Musl)
+  internal import Musl
+#endif
+
+/// The processes that a command is about: named ones, found ones, and their descendants.
+struct ProcessSelection: ParsableArguments {
+  @Argument(help: "The processes.")
+  var pids: [Int32] = []
+
+  @Option(help: "All processes whose name matches this regular expression.")
+  var name: String?
+
+  @Option(help: "All processes of this user (name or number).")
+  var user: String?
+
+  @Flag(help: "Leave the descendants of the processes out.")
+  var only = false
+
+  /// Whether the command line chooses any process.
+  var isEmpty: Bool { pids.isEmpty && name == nil && user == nil }
+
+  func validate() throws {
+    if let wrong = pids.first(where: { $0 <= 0 }) {
+      throw ValidationError("\(wrong) is not a process number")
+    }
+    if let name, (try? Regex(name)) == nil {
+      throw ValidationError("'\(name)' is not a regular expression")
+    }
+  }
+
+  /// The selected processes as the kernel lists them now, parents before children.
+  func entries() throws(ToolError) -> [ProcessEntry] {
+    let all = try accounting { () throws(AccountingError) in try ProcessEntry.all() }
+    var roots: [Int32] = []
+    for pid in pids {
+      guard all.contains(where: { $0.pid == pid }) else {
+        throw ToolError(
+          .noInput, "no process \(pid) (or /proc is mounted with hidepid and hides it)")
+      }
+      roots.append(pid)
+    }
+    if name != nil || user != nil { roots += try matches(all).map(\.pid) }
+    if only {
+      var seen: Set<Int32> = []
+      return roots.compactMap { pid in
+        seen.insert(pid).inserted ? all.first { $0.pid == pid } : nil
+      }
+    }
+    return all.descendants(of: roots)
+  }
+
+  private func matches(_ all: [ProcessEntry]) throws(ToolError) -> [ProcessEntry] {
+    let own = getpid()
+    let wantedUser = try user.map { name throws(ToolError) in try userNumber(name) }
+    let pattern = name.flatMap { try? Regex($0) }
+    let found = all.filter { entry in
+      (wantedUser == nil || entry.user == wantedUser)
+        && (pattern.map { entry.name.firstMatch(of: $0) != nil } ?? true) && entry.pid != own
+    }
+    guard !found.isEmpty else {
+      throw ToolError(.noInput, "no process matches --name or --user")
+    }
+    return found
+  }
+
+  private func userNumber(_ name: String) throws(ToolError) -> UInt32 {
+    if let number = UInt32(name) { return number }
+    guard let record = unsafe getpwnam(name) else {
+      throw ToolError(.noUser, "no user '\(name)'")
+    }
+    return unsafe record.pointee.pw_uid
+  }
+}

@@ -1,0 +1,135 @@
+internal import MemoryAccounting
+
+/// The table of `cow stat`: at most 100 columns wide, the tree of processes at its right.
+struct StatTable {
+  private let tree: ProcessTree
+  private let forest: ProcessForest
+  private let units: ByteUnit
+  private let style: Style
+  private let columns: [Column]
+
+  private struct Column {
+    let title: String
+    /// `nil` where a process has no such figure.
+    let figure: (ProcessMemory) -> MemoryFigure?
+  }
+
+  private static let width = 100
+
+  init(_ tree: ProcessTree, order: StatOrder?, units: ByteUnit, style: Style) {
+    self.tree = tree
+    self.units = units
+    self.style = style
+    forest = ProcessForest(tree.processes, order: order)
+    var columns = [
+      Column(title: "RES") { $0.memory.resident },
+      Column(title: "COW") { $0.memory.copyOnWrite },
+      Column(title: "PRIVATE") { $0.memory.private },
+      Column(title: "SHARED") { $0.memory.shared },
+    ]
+    // Columns that would be empty make room for names.
+    let total = tree.total.memory
+    if total.userfaultProtected.bytes != 0 {
+      columns.append(Column(title: "UFFD-WP") { $0.memory.userfaultProtected })
+    }
+    if total.swapped.bytes != 0 { columns.append(Column(title: "SWAP") { $0.memory.swapped }) }
+    if tree.processes.contains(where: { $0.diverged != nil }) {
+      columns.append(Column(title: "DIVERGED") { $0.diverged })
+      columns.append(Column(title: "FRESH") { $0.fresh })
+    }
+    self.columns = columns
+  }
+
+  /// The whole table, with the sentence that sums it up.
+  func text(includingMappings: Bool) -> String {
+    let cells = forest.rows.map { row in columns.map { cell($0.figure(row.process), row.process) } }
+    let mappings =
+      includingMappings ? forest.rows.map { $0.process.mappings.map(mappingCells) } : []
+    let all = cells + mappings.joined()
+    let widths = columns.enumerated().map { index, column in
+      all.reduce(column.title.count) { max($0, $1[index].count) }
+    }
+    let pidWidth = forest.rows.reduce(3) { max($0, String($1.process.id).count) }
+    let used = pidWidth + widths.reduce(0) { $0 + $1 + 2 } + 2
+    let room = max(Self.width - used, 12)
+
+    var lines: [String] = []
+    let titles = zip(columns, widths).map { "  " + padded($0.title, $1) }.joined()
+    lines.append(style.bold(padded("PID", pidWidth) + titles + "  PROCESS"))
+    for (index, row) in forest.rows.enumerated() {
+      lines.append(
+        padded(String(row.process.id), pidWidth) + numbers(cells[index], widths)
+          + "  " + style.dim(fitted(row.branches, room))
+          + fitted(name(of: row.process), max(room - row.branches.count, 1)))
+      guard includingMappings else { continue }
+      for (mapping, cells) in zip(row.process.mappings, mappings[index]) {
+        lines.append(
+          padded("", pidWidth) + numbers(cells, widths) + "  " + describe(mapping, room))
+      }
+    }
+    lines.append("")
+    lines.append(contentsOf: TreeSentence(tree, units: units).lines)
+    return lines.joined(separator: "\n") + "\n"
+  }
+
+  private func numbers(_ cells: [String], _ widths: [Int]) -> String {
+    zip(cells, zip(columns, widths)).map { cell, column in
+      let text = "  " + padded(cell, column.1)
+      switch column.0.title {
+      case "COW", "UFFD-WP": return style.yellow(text)
+      case "PRIVATE": return style.green(text)
+      default: return text
+      }
+    }.joined()
+  }
+
+  private func cell(_ figure: MemoryFigure?, _ process: ProcessMemory) -> String {
+    if process.condition == .gone { return "gone" }
+    guard let figure else { return "-" }
+    guard let bytes = figure.bytes else { return "denied" }
+    return (figure.exactness == .estimate ? "~" : "") + units.text(bytes)
+  }
+
+  private func mappingCells(_ mapping: MappingMemory) -> [String] {
+    let row = ProcessMemory.columns(of: mapping.memory)
+    return columns.map { column in
+      guard let figure = row[column.title], let bytes = figure.bytes else { return "" }
+      return (figure.exactness == .estimate ? "~" : "") + units.text(bytes)
+    }
+  }
+
+  private func name(of process: ProcessMemory) -> String {
+    let name = process.process.name
+    switch process.condition {
+    case .kernelThread: return "[\(name)]"
+    case .zombie: return "\(name) (zombie)"
+    case .read, .denied, .gone: break
+    }
+    return process.sharesMemoryWith.map { "\(name) (memory of \($0))" } ?? name
+  }
+
+  private func describe(_ mapping: MappingMemory, _ room: Int) -> String {
+    let start = String(mapping.addresses.lowerBound, radix: 16)
+    let file = mapping.name.split(separator: "/").last.map(String.init) ?? ""
+    let name = mapping.name.hasPrefix("/") ? file : mapping.name
+    return fitted("\(start) \(mapping.permissions) \(name.isEmpty ? "anonymous" : name)", room)
+  }
+
+  private func padded(_ text: String, _ width: Int) -> String {
+    String(repeating: " ", count: max(width - text.count, 0)) + text
+  }
+
+  private func fitted(_ text: String, _ width: Int) -> String {
+    text.count <= width ? text : String(text.prefix(max(width - 1, 0))) + "…"
+  }
+}
+
+extension ProcessMemory {
+  /// A mapping's figures by the titles of the table's columns; nothing parts mapping by mapping.
+  fileprivate static func columns(of memory: MemoryBreakdown) -> [String: MemoryFigure] {
+    [
+      "RES": memory.resident, "COW": memory.copyOnWrite, "PRIVATE": memory.private,
+      "SHARED": memory.shared, "UFFD-WP": memory.userfaultProtected, "SWAP": memory.swapped,
+    ]
+  }
+}

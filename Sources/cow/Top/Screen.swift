@@ -1,0 +1,139 @@
+internal import Synchronization
+internal import SystemPackage
+
+#if canImport(Glibc)
+  internal import Glibc
+#elseif canImport(Musl)
+  internal import Musl
+#endif
+
+/// The terminal while a program has it for itself: the alternate screen, no cursor, keys at once and
+/// unechoed. Put back when the value is destroyed, whichever way that comes.
+struct Screen: ~Copyable {
+  /// What ended a wait.
+  enum Event {
+    case key(UInt8)
+    case signal(Int32)
+    case timeout
+  }
+
+  private let isTerminal: Bool
+  private let savedModes: termios?
+  private let signals: SignalWatch
+
+  /// Takes the terminal.
+  static func open() throws(ToolError) -> Screen {
+    let signals = try SignalWatch([SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGWINCH])
+    let screen = Screen(signals)
+    try screen.enter()
+    return screen
+  }
+
+  private init(_ signals: consuming SignalWatch) {
+    self.signals = signals
+    isTerminal = Terminal.isTerminal
+    var modes = termios()
+    savedModes =
+      unsafe isatty(STDIN_FILENO) == 1 && tcgetattr(STDIN_FILENO, &modes) == 0 ? modes : nil
+  }
+
+  deinit { leave() }
+
+  private func enter() throws(ToolError) {
+    if var modes = savedModes {
+      modes.c_lflag &= ~tcflag_t(ICANON | ECHO)
+      unsafe _ = tcsetattr(STDIN_FILENO, TCSANOW, &modes)
+    }
+    if isTerminal { try StandardOutput.write("\u{1B}[?1049h\u{1B}[?25l") }
+  }
+
+  private func leave() {
+    // The screen may be gone, and with it the terminal: the modes are put back in any case.
+    if isTerminal { try? StandardOutput.write("\u{1B}[?25h\u{1B}[?1049l") }
+    if var modes = savedModes { unsafe _ = tcsetattr(STDIN_FILENO, TCSANOW, &modes) }
+  }
+
+  /// Shows `lines` in place of what was there; where there is no terminal, after it.
+  func show(_ lines: [String]) throws(ToolError) {
+    guard isTerminal else {
+      try StandardOutput.write(lines.joined(separator: "\n") + "\n\n")
+      return
+    }
+    // Each line erases what is left of the one before: no flicker, as nothing is cleared first.
+    try StandardOutput.write(
+      "\u{1B}[H" + lines.joined(separator: "\u{1B}[K\r\n") + "\u{1B}[K\u{1B}[J")
+  }
+
+  /// Waits for a key, a signal, or `seconds` to pass.
+  func wait(seconds: Double) -> Event {
+    var descriptors: InlineArray<2, pollfd> = [
+      pollfd(fd: signals.descriptor, events: Int16(POLLIN), revents: 0),
+      pollfd(fd: savedModes == nil ? -1 : STDIN_FILENO, events: Int16(POLLIN), revents: 0),
+    ]
+    var span = descriptors.mutableSpan
+    let ready = unsafe span.withUnsafeMutableBufferPointer { buffer in
+      unsafe poll(buffer.baseAddress, 2, Int32((max(seconds, 0) * 1000).rounded(.up)))
+    }
+    // Interrupted by a signal: it is in the pipe.
+    if ready < 0 || descriptors[0].revents != 0 { return .signal(signals.take()) }
+    guard ready > 0 else { return .timeout }
+    var key: UInt8 = 0
+    // The terminal has hung up if it is readable and has nothing.
+    guard unsafe read(STDIN_FILENO, &key, 1) == 1 else { return .signal(SIGHUP) }
+    return .key(key)
+  }
+
+  /// Gives the terminal back and stops, as Ctrl-Z asks; goes on when the shell says so.
+  func suspend() throws(ToolError) {
+    leave()
+    _ = raise(SIGSTOP)
+    try enter()
+  }
+}
+
+/// Signals as bytes in a pipe, so that they can be waited for together with keys.
+private struct SignalWatch: ~Copyable {
+  private static let writeEnd = Atomic<Int32>(-1)
+  private let pipe: (readEnd: FileDescriptor, writeEnd: FileDescriptor)
+  private let numbers: [Int32]
+
+  var descriptor: Int32 { pipe.readEnd.rawValue }
+
+  init(_ numbers: [Int32]) throws(ToolError) {
+    self.numbers = numbers
+    do {
+      pipe = try FileDescriptor.pipe()
+    } catch {
+      throw ToolError(.osError, "cannot make a pipe: \(error)")
+    }
+    Self.writeEnd.store(pipe.writeEnd.rawValue, ordering: .relaxed)
+    // Whoever started the command may have had them blocked, as threads of a pool do.
+    var watched = sigset_t()
+    unsafe sigemptyset(&watched)
+    for number in numbers { unsafe sigaddset(&watched, number) }
+    unsafe _ = pthread_sigmask(SIG_UNBLOCK, &watched, nil)
+    for number in numbers {
+      _ = signal(number) { number in
+        // Only what may be done in a signal handler; whoever is interrupted keeps its errno.
+        let saved = errno
+        var byte = UInt8(truncatingIfNeeded: number)
+        unsafe _ = write(SignalWatch.writeEnd.load(ordering: .relaxed), &byte, 1)
+        errno = saved
+      }
+    }
+  }
+
+  deinit {
+    for number in numbers { _ = signal(number, SIG_DFL) }
+    Self.writeEnd.store(-1, ordering: .relaxed)
+    try? pipe.readEnd.close()
+    try? pipe.writeEnd.close()
+  }
+
+  /// The next signal; one must have arrived.
+  func take() -> Int32 {
+    var byte: UInt8 = 0
+    while unsafe read(descriptor, &byte, 1) < 0, errno == EINTR {}
+    return Int32(byte)
+  }
+}

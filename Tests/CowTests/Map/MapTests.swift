@@ -1,0 +1,93 @@
+import Foundation
+import Testing
+
+#if canImport(FoundationXML)
+  import FoundationXML
+#endif
+
+@Suite("cow map")
+struct MapTests {
+  @Test("draws letters where there are no colours, half of a child's memory private, half shared")
+  func letters() throws {
+    let scenario = try Scenario("fork", "2560", "1", "1", "1280")
+    let result = try Tool.run("map", "\(scenario.children[0])")
+    #expect(result.status == 0)
+    #expect(!result.output.contains("\u{1B}"))
+    let lines = result.output.split(separator: "\n", omittingEmptySubsequences: false)
+    #expect(lines.allSatisfy { $0.count <= 80 })
+    let picture = lines.dropFirst().prefix { !$0.isEmpty }.map { $0.dropFirst(13) }.joined()
+    let shared = picture.count { $0 == "c" }
+    let own = picture.count { $0 == "p" }
+    #expect(shared > 100)
+    #expect(abs(shared - own) < shared / 5)
+  }
+
+  @Test("draws half blocks in colour, as wide as the terminal")
+  func halfBlocks() throws {
+    let scenario = try Scenario("fork", "2560", "1", "1", "1280")
+    let terminal = try TestTerminal("map", "\(scenario.children[0])", columns: 60, rows: 20)
+    try terminal.waitFor("userfault-protected")
+    #expect(terminal.shown.contains("▀"))
+    #expect(terminal.shown.contains("\u{1B}[0;38;5;"))
+    let plain = terminal.shown.replacing(try Regex("\u{1B}\\[[0-9;]*m"), with: "")
+    #expect(plain.split(separator: "\r\n").allSatisfy { $0.count <= 60 })
+  }
+
+  @Test("a terminal without a size gets a picture for 80 columns")
+  func noSize() throws {
+    let scenario = try Scenario("fork", "100", "0", "0", "0")
+    let terminal = try TestTerminal("map", "\(scenario.root)", columns: 0, rows: 0)
+    try terminal.waitFor("userfault-protected")
+    let plain = terminal.shown.replacing(try Regex("\u{1B}\\[[0-9;]*m"), with: "")
+    #expect(plain.split(separator: "\r\n").allSatisfy { $0.count <= 80 })
+  }
+
+  @Test("writes an SVG document with a rectangle for each run of cells")
+  func svg() throws {
+    let scenario = try Scenario("fork", "2560", "1", "1", "1280")
+    let file = FileManager.default.temporaryDirectory.appendingPathComponent(
+      "accounting-\(getpid()).svg")
+    defer { try? FileManager.default.removeItem(at: file) }
+    let result = try Tool.run("map", "\(scenario.children[0])", "--svg", file.path)
+    #expect(result.status == 0, "\(result.errors)")
+    let counter = RectangleCounter()
+    let parser = try #require(XMLParser(contentsOf: file))
+    parser.delegate = counter
+    #expect(parser.parse())
+    // 1280 private pages and 1280 shared ones, a page to a cell of 7 by 7.
+    #expect((counter.areas["#5faf5f"] ?? 0) / 49 >= 1280)
+    #expect((counter.areas["#ffaf00"] ?? 0) / 49 >= 1280)
+  }
+
+  @Test("a file that cannot be written is one clear line")
+  func unwritable() throws {
+    let result = try Tool.run("map", "\(getpid())", "--svg", "/no/such/directory/a.svg")
+    #expect(result.status == 73)
+    #expect(result.errorLines.count == 1)
+  }
+
+  @Test("a kernel thread has nothing to draw")
+  func kernelThread() throws {
+    try #require(getpid() != 2)
+    let stat = (try? String(contentsOfFile: "/proc/2/comm", encoding: .utf8)) ?? ""
+    guard stat.hasPrefix("kthreadd") else { try Test.cancel("no kernel threads here") }
+    let result = try Tool.run("map", "2")
+    #expect(result.status == 65)
+    #expect(result.errorLines.count == 1)
+  }
+}
+
+private final class RectangleCounter: NSObject, XMLParserDelegate {
+  /// The area of all rectangles of a colour.
+  private(set) var areas: [String: Int] = [:]
+
+  func parser(
+    _ parser: XMLParser, didStartElement name: String, namespaceURI: String?,
+    qualifiedName: String?, attributes: [String: String]
+  ) {
+    guard name == "rect", let color = attributes["fill"], let width = attributes["width"],
+      let height = attributes["height"]
+    else { return }
+    areas[color, default: 0] += (Int(width) ?? 0) * (Int(height) ?? 0)
+  }
+}

@@ -1,0 +1,133 @@
+import Foundation
+import Testing
+
+@Suite("cow stat")
+struct StatTests {
+  private static let megabyte: UInt64 = 1 << 20
+
+  @Test("JSON has the fixed names, and the figures of a process and its child")
+  func json() throws {
+    let scenario = try Scenario("fork", "2560", "1", "1", "1280")
+    let result = try Tool.run("stat", "\(scenario.root)", "--json")
+    #expect(result.status == 0, "\(result.errors)")
+    let object = try #require(
+      try JSONSerialization.jsonObject(with: Data(result.output.utf8)) as? [String: Any])
+    #expect(object["exactness"] is String)
+    let process = try #require((object["processes"] as? [[String: Any]])?.first)
+    for name in [
+      "pid", "parent", "name", "residentBytes", "copyOnWriteBytes", "privateBytes", "sharedBytes",
+      "swappedBytes", "divergedBytes", "freshBytes", "userfaultProtectedBytes",
+    ] {
+      #expect(process[name] != nil, "\(name) is missing")
+    }
+    let total = try #require(object["total"] as? [String: Any])
+    for name in [
+      "distinctBytes", "naiveBytes", "copyOnWriteBytes", "copiesMadeBytes", "couldStillCopyBytes",
+    ] {
+      #expect(total[name] is NSNumber, "\(name) is missing")
+    }
+
+    let report = try StatReport(result.output)
+    #expect(report.processes.map(\.pid) == [scenario.root] + scenario.children)
+    let child = try #require(report[scenario.children[0]])
+    #expect(child.parent == scenario.root)
+    let diverged = try #require(child.divergedBytes)
+    // The buffer's 5 MiB, and a few pages of stack and data.
+    #expect((5 * Self.megabyte..<6 * Self.megabyte).contains(diverged))
+    #expect(report[scenario.root]?.divergedBytes == nil)
+  }
+
+  @Test("the descendants are left out on request")
+  func only() throws {
+    let scenario = try Scenario("fork", "10", "2", "0", "0")
+    let result = try Tool.run("stat", "\(scenario.root)", "--only", "--json")
+    #expect(try StatReport(result.output).processes.map(\.pid) == [scenario.root])
+  }
+
+  @Test("processes are found by name and by user, with their descendants")
+  func selection() throws {
+    let scenario = try Scenario("fork", "10", "2", "0", "0")
+    let byName = try Tool.run("stat", "--name", "^accounting-scen", "--json")
+    let found = try StatReport(byName.output)
+    #expect(found[scenario.root] != nil)
+    #expect(scenario.children.allSatisfy { found[$0] != nil })
+    #expect(found.processes.allSatisfy { $0.name.hasPrefix("accounting-scen") })
+    let byUser = try Tool.run("stat", "--user", "\(getuid())", "--name", "accounting", "--json")
+    #expect(try StatReport(byUser.output)[scenario.root] != nil)
+  }
+
+  @Test("there is a row for each mapping on request, in JSON, CSV and the table")
+  func mappings() throws {
+    let scenario = try Scenario("fork", "100", "0", "0", "0")
+    let report = try StatReport(
+      try Tool.run("stat", "\(scenario.root)", "--maps", "--json").output)
+    let mapping = try #require(
+      report.processes[0].mappings?.first {
+        $0.start <= scenario.range.lowerBound && scenario.range.upperBound <= $0.end
+      })
+    #expect(mapping.permissions == "rw-p")
+    #expect((mapping.privateBytes ?? 0) >= scenario.range.upperBound - scenario.range.lowerBound)
+    let csv = try Tool.run("stat", "\(scenario.root)", "--maps", "--csv").output
+    let lines = csv.split(separator: "\n")
+    #expect(lines[0].hasPrefix("pid,start,end,permissions,mapping,residentBytes,"))
+    #expect(lines.count == (report.processes[0].mappings?.count ?? 0) + 1)
+    let table = try Tool.run("stat", "\(scenario.root)", "--maps").output
+    #expect(table.contains("[stack]"))
+  }
+
+  @Test("CSV has a line for each process, with as many fields as there are names")
+  func csv() throws {
+    let scenario = try Scenario("fork", "10", "2", "0", "0")
+    let result = try Tool.run("stat", "\(scenario.root)", "--csv")
+    let lines = result.output.split(separator: "\n")
+    #expect(lines.count == 4)
+    let counts = Set(lines.map { $0.split(separator: ",", omittingEmptySubsequences: false).count })
+    #expect(counts.count == 1)
+    #expect(lines[1].hasPrefix("\(scenario.root),"))
+  }
+
+  @Test("the table fits 100 columns, draws the tree, and ends with a sentence")
+  func table() throws {
+    let scenario = try Scenario("fork", "2560", "3", "1", "1280")
+    let result = try Tool.run("stat", "\(scenario.root)")
+    let lines = result.output.split(separator: "\n", omittingEmptySubsequences: false)
+      .dropLast().map(String.init)
+    let rows = lines.prefix { !$0.isEmpty }
+    #expect(rows.count == 5)
+    #expect(rows.allSatisfy { $0.count <= 100 })
+    #expect(rows.count { $0.contains("├─ ") } == 2)
+    #expect(rows.count { $0.contains("└─ ") } == 1)
+    #expect(!result.output.contains("\u{1B}"))
+    let sentence = try #require(lines.last)
+    let pattern =
+      #"^4 processes: top counts ~?[0-9.]+ MB; really used [0-9.]+ MB \((exact|estimate)\); "#
+      + #"~?[0-9.]+ MB is shared copy-on-write; at most ~?[0-9.]+ MB more if everyone wrote$"#
+    #expect(sentence.firstMatch(of: try Regex(pattern)) != nil, "\(sentence)")
+  }
+
+  @Test("the largest come first within the tree when sorted")
+  func sorting() throws {
+    let scenario = try Scenario("fork", "2560", "3", "1", "1280")
+    let result = try Tool.run("stat", "\(scenario.root)", "--sort", "private")
+    let row = try #require(result.output.split(separator: "\n").dropFirst(2).first)
+    #expect(row.contains("\(scenario.children[0]) "))
+  }
+
+  @Test("amounts are printed in the unit that was asked for")
+  func units() throws {
+    let scenario = try Scenario("fork", "2560", "0", "0", "0")
+    let result = try Tool.run("stat", "\(scenario.root)", "--units", "MiB")
+    #expect(result.output.contains(" MiB"))
+    #expect(!result.output.contains(" MB"))
+  }
+
+  @Test("pages that userfaultfd protects are shown as copy-on-write, in a column of their own")
+  func userfaultProtected() throws {
+    let scenario = try Scenario("protected", "shared", "1000", "600")
+    let size = (scenario.range.upperBound - scenario.range.lowerBound) / 1000 * 600
+    let report = try StatReport(try Tool.run("stat", "\(scenario.root)", "--json").output)
+    #expect(report.processes[0].userfaultProtectedBytes == size)
+    #expect((report.processes[0].copyOnWriteBytes ?? 0) >= size)
+    #expect(try Tool.run("stat", "\(scenario.root)").output.contains("UFFD-WP"))
+  }
+}
