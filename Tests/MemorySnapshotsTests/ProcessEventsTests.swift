@@ -7,13 +7,13 @@ import Testing
 /// Signals, stops and children while a region is armed. Each test in a process of its own.
 @Suite("Process events while armed", .timeLimit(.minutes(1)))
 struct ProcessEventsTests {
-  @Test("A signal handler writes to the region in the middle of every operation")
-  func signals() async {
-    for delivery in MemoryRegion.FaultDelivery.allCases {
-      await #expect(processExitsWith: .success) { [delivery] in
-        endIfHanging()
-        try ProcessEventsTests.operateUnderSignals(delivery)
-      }
+  @Test(
+    "A signal handler writes to the region in the middle of every operation",
+    arguments: MemoryRegion.FaultDelivery.allCases)
+  func signals(_ delivery: MemoryRegion.FaultDelivery) async {
+    await #expect(processExitsWith: .success) { [delivery] in
+      endIfHanging()
+      try ProcessEventsTests.operateUnderSignals(delivery)
     }
   }
 
@@ -78,7 +78,7 @@ struct ProcessEventsTests {
       region.fillPages(0..<64, with: 1)
       let snapshot = try region.makeSnapshot()
       for round in 0..<16 {
-        #expect(test_support_vfork(round) == Int32(round))
+        #expect(test_support_vfork(Int32(round)) == Int32(round))
         region[round] = 2
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/bin/ls")
