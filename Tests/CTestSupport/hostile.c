@@ -16,6 +16,7 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/uio.h>
@@ -72,6 +73,23 @@ long test_support_vmsplice_read(int pipe, void *destination, size_t count) {
   struct iovec to = {destination, count};
   ssize_t moved = vmsplice(pipe, &to, 1, 0);
   return moved < 0 ? -errno : moved;
+}
+
+long test_support_vmsplice_write(int pipe, void *source, size_t count) {
+  struct iovec from = {source, count};
+  ssize_t moved = vmsplice(pipe, &from, 1, 0);
+  return moved < 0 ? -errno : moved;
+}
+
+int test_support_open_direct(const char *path) {
+  int file = open(path, O_RDONLY | O_CLOEXEC | O_DIRECT);
+  if (file < 0) file = open(path, O_RDONLY | O_CLOEXEC);
+  return file < 0 ? -errno : file;
+}
+
+int test_support_forbid_threads(void) {
+  struct rlimit limit = {0, 0};
+  return setrlimit(RLIMIT_NPROC, &limit) < 0 ? -errno : 0;
 }
 
 int test_support_ptrace_write(uint64_t *destination, uint64_t value) {

@@ -60,7 +60,7 @@ struct ForeignWritesTests {
       return unsafe test_support_ptrace_write(
         place.assumingMemoryBound(to: UInt64.self), value) == 0
     case .directRead:
-      return try readDirectly(value, place)
+      return unsafe try readDirectly(value, place)
     case .vmsplice, .ioUring, .read, .readScatter:
       let (reading, writing) = try Stream.pair(socket: false)
       _ = try unsafe withUnsafeBytes(of: &value) { try unsafe writing.descriptor.write($0) }
@@ -86,10 +86,8 @@ struct ForeignWritesTests {
     defer { unsafe unlink(path) }
     let bytes = [UInt8](repeating: UInt8(truncatingIfNeeded: value), count: pageSize)
     try Data(bytes).write(to: URL(fileURLWithPath: path))
-    var file = unsafe open(path, O_RDONLY | O_CLOEXEC | O_DIRECT)
-    // A file system without O_DIRECT.
-    if file < 0 { file = unsafe open(path, O_RDONLY | O_CLOEXEC) }
-    guard file >= 0 else { throw Errno(rawValue: errno) }
+    let file = unsafe test_support_open_direct(path)
+    guard file >= 0 else { throw Errno(rawValue: -file) }
     defer { close(file) }
     return unsafe pread(file, place, pageSize, 0) == pageSize
   }

@@ -3,6 +3,7 @@ import CUserfault
 import Foundation
 import MemorySnapshots
 import Synchronization
+import SystemPackage
 import Testing
 
 /// The situations of the kernel's own tests (tools/testing/selftests/mm/uffd-*.c) that have to do
@@ -33,7 +34,7 @@ struct KernelSituationsTests {
     let descriptor = try open()
     defer { close(descriptor) }
     let region = try MemoryRegion(pages: 1)
-    let start = UInt64(UInt(bitPattern: region.baseAddress))
+    let start = unsafe UInt64(UInt(bitPattern: region.baseAddress))
     #expect(cuserfault_write_protect(descriptor, start, UInt64(pageSize)) == -EINVAL)
   }
 
@@ -43,7 +44,7 @@ struct KernelSituationsTests {
     defer { close(descriptor) }
     var ioctls: UInt64 = 0
     #expect(unsafe cuserfault_handshake(descriptor, 0, &ioctls) == 0)
-    let memory = try #require(
+    let memory = unsafe try #require(
       unsafe mmap(nil, pageSize, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0))
     defer { unsafe munmap(memory, pageSize) }
     let start = UInt64(UInt(bitPattern: memory))
@@ -70,8 +71,9 @@ struct KernelSituationsTests {
       region.fillPages(0..<4, with: 1)
       let (reading, writing) = try Stream.pair(socket: false)
       // A reference to the page, held by a pipe.
-      var vector = unsafe iovec(iov_base: region.baseAddress + pageSize, iov_len: pageSize)
-      #expect(unsafe vmsplice(writing.descriptor.rawValue, &vector, 1, 0) == pageSize)
+      #expect(
+        unsafe test_support_vmsplice_write(
+          writing.descriptor.rawValue, region.baseAddress + pageSize, pageSize) == pageSize)
       let snapshot = try region.makeSnapshot()
       #expect(test_support_vfork(3) == 3)
       region[1] = 2

@@ -25,6 +25,15 @@ long test_support_process_vm_write(
 /// vmsplice(2) from a pipe into memory. Returns the number of bytes.
 long test_support_vmsplice_read(int pipe, void *_Nonnull destination, size_t count);
 
+/// vmsplice(2) of memory into a pipe, which then refers to its pages. Returns the number of bytes.
+long test_support_vmsplice_write(int pipe, void *_Nonnull source, size_t count);
+
+/// open(2) for reading with O_DIRECT, or without where the file system has none.
+int test_support_open_direct(const char *_Nonnull path);
+
+/// setrlimit(2): no further threads or processes of this user.
+int test_support_forbid_threads(void);
+
 /// A child process attaches to this thread by ptrace(2) and writes a word. Returns 0 if the write
 /// succeeded.
 int test_support_ptrace_write(uint64_t *_Nonnull destination, uint64_t value);
