@@ -44,7 +44,7 @@ struct ProcessEventsTests {
       }
       #expect(counts.enumerated().allSatisfy { $1 == 0 || $1 % 32 == UInt64($0) })
     }
-    #expect(unsafe test_support_write_from_signals(nil, 0, 1, 0) == 0)
+    #expect(test_support_write_from_signals(nil, 0, 1, 0) == 0)
   }
 
   @Test("A process that is stopped and continued goes on where it was")
