@@ -19,7 +19,8 @@ import Testing
             try ForcedFailureTests.attempt(options)
             let before = ProcessResources.now()
             var step = 0
-            while !ForcedFailureTests.succeeds(options, failingAfter: step, &operations), step < 100 { step += 1 }
+            while !ForcedFailureTests.succeeds(options, failingAfter: step, &operations), step < 100
+            { step += 1 }
             #expect(step > 8 && step < 100, "\(options)")
             #expect(
               await ProcessResources.stayed(before),

@@ -28,7 +28,9 @@ struct ForeignWritesTests {
       let snapshot = try region.makeSnapshot()
       let view = try snapshot.makeView()
       let value: UInt64 = 0x0202_0202_0202_0202
-      let isWritten = try await onThread { try ForeignWritesTests.write(value, by: way, to: region) }
+      let isWritten = try await onThread {
+        try ForeignWritesTests.write(value, by: way, to: region)
+      }
       #expect(region[2] == (isWritten ? value : old), "\(delivery)")
       #expect(try snapshot.word(ofPage: 2) == old, "\(delivery)")
       #expect(view.word(ofPage: 2) == old, "\(delivery)")

@@ -39,7 +39,7 @@ struct ByteScanner {
     {
       position += 1
     }
-    return bytes[start..<position]
+    return bytes[start..<min(position, bytes.count)]
   }
 
   /// A decimal number, or `nil` where there is none.

@@ -79,7 +79,7 @@ struct Mapping {
     let clipped = range.clamped(to: limits)
     if clipped.isEmpty { return nil }
     return Mapping(
-      range: clipped, kind: kind, offset: offset + (clipped.lowerBound - range.lowerBound),
+      range: clipped, kind: kind, offset: offset &+ (clipped.lowerBound - range.lowerBound),
       device: device, inode: inode, permissions: permissions, name: name)
   }
 

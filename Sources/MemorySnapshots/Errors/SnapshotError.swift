@@ -92,8 +92,8 @@ extension SnapshotError {
   static func protectionLost(_ operation: String) -> SnapshotError {
     SnapshotError(
       .protectionLost, operation: operation,
-      message: "the descriptors of the region were closed, by close_range(2) perhaps, and writes have "
-        + "gone unseen since; spare descriptors that are not your own, and make a new region")
+      message: "the descriptors of the region were closed, by close_range(2) perhaps, and writes "
+        + "have gone unseen since; spare descriptors that are not your own, and make a new region")
   }
 
   /// A failed system call that acquires something: sorts exhaustion from the rest.

@@ -1,5 +1,4 @@
 internal import SystemPackage
-internal import Synchronization
 
 /// A range of mapped memory, read and written with plain loads and stores, of which snapshots can
 /// be taken.
@@ -234,20 +233,5 @@ public final class MemoryRegion: @unchecked Sendable {
     guard !range.isEmpty else { return 0..<0 }
     let pageSize = unsafe state.pointee.pageSize
     return range.lowerBound / pageSize..<(range.upperBound - 1) / pageSize + 1
-  }
-}
-
-extension UserfaultSupport {
-  private static let knownFeatures = FutexLock<Features?>(nil)
-
-  /// What the kernel offers: asked for once, as it does not change while it runs. An answer that
-  /// could not be had for want of a descriptor is not kept.
-  static var offeredFeatures: Features {
-    knownFeatures.withLock { known in
-      if let known { return known }
-      let support = UserfaultSupport()
-      if support.method != nil, !support.features.isEmpty { known = support.features }
-      return support.features
-    }
   }
 }
