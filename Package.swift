@@ -37,6 +37,12 @@ let package = Package(
       dependencies: ["CUserfault", .product(name: "SystemPackage", package: "swift-system")],
       swiftSettings: swiftSettings),
     .target(
+      name: "SnapshotStress",
+      dependencies: [
+        "MemorySnapshots", .product(name: "SystemPackage", package: "swift-system"),
+      ],
+      swiftSettings: swiftSettings),
+    .target(
       name: "CDemo",
       dependencies: ["CUserfault"],
       path: "CSupport/CDemo",
@@ -46,6 +52,7 @@ let package = Package(
       dependencies: [
         "CDemo",
         "MemorySnapshots",
+        "SnapshotStress",
         "MemoryAccounting",
         "CUserfault",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -59,7 +66,7 @@ let package = Package(
     .testTarget(
       name: "MemorySnapshotsTests",
       dependencies: [
-        "MemorySnapshots", "CUserfault", "CTestSupport",
+        "MemorySnapshots", "SnapshotStress", "CUserfault", "CTestSupport",
         .product(name: "SystemPackage", package: "swift-system"),
       ],
       swiftSettings: swiftSettings),

@@ -42,7 +42,7 @@ struct ByteScanner {
     {
       position += 1
     }
-    return bytes[start..<position]
+    return bytes[start..<min(position, bytes.count)]
   }
 
   /// A decimal number, or `nil` where there is none.

@@ -82,7 +82,7 @@ struct Mapping {
     if part.isEmpty { return nil }
     var clipped = self
     clipped.isWhole = part == range
-    clipped.offset += part.lowerBound - range.lowerBound
+    clipped.offset &+= part.lowerBound - range.lowerBound
     clipped.range = part
     return clipped
   }

@@ -42,16 +42,16 @@ struct MappingStatistics {
     switch name.first {
     case UInt8(ascii: "S"):
       if name.elementsEqual("Shared_Clean:".utf8) || name.elementsEqual("Shared_Dirty:".utf8) {
-        shared += bytes
+        shared &+= bytes
       } else if name.elementsEqual("Swap:".utf8) {
-        swapped += bytes
+        swapped &+= bytes
       }
     case UInt8(ascii: "P"):
       if name.elementsEqual("Private_Clean:".utf8) || name.elementsEqual("Private_Dirty:".utf8) {
-        `private` += bytes
+        `private` &+= bytes
       }
     case UInt8(ascii: "K"):
-      if name.elementsEqual("KSM:".utf8) { merged += bytes }
+      if name.elementsEqual("KSM:".utf8) { merged &+= bytes }
     default: break
     }
   }

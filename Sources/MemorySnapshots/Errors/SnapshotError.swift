@@ -22,6 +22,9 @@ public struct SnapshotError: Error, Sendable, Hashable {
     case released
     /// The snapshot was given up because the store of pre-images was full.
     case invalidated
+    /// The application has closed the library's descriptors: writes to the region go unseen, and
+    /// its snapshots are void.
+    case protectionLost
     /// A file descriptor reported an error while a snapshot was written to it.
     case writeFailed
     /// The object was made by the parent of this process.
@@ -84,6 +87,13 @@ extension SnapshotError {
       message: "the snapshot was given up because the store was full; raise storeLimit, release "
         + "snapshots sooner, or set whenStoreIsFull to .blockWriters",
       bytesWritten: bytesWritten)
+  }
+
+  static func protectionLost(_ operation: String) -> SnapshotError {
+    SnapshotError(
+      .protectionLost, operation: operation,
+      message: "the descriptors of the region were closed, by close_range(2) perhaps, and writes "
+        + "have gone unseen since; spare descriptors that are not your own, and make a new region")
   }
 
   /// A failed system call that acquires something: sorts exhaustion from the rest.

@@ -22,7 +22,11 @@ final class FaultHandler: @unchecked Sendable {
   static func sharedHandler() throws(SnapshotError) -> FaultHandler {
     try shared.withLock { shared throws(SnapshotError) in
       // After a fork, the parent's handler is only a copy without threads.
-      if let handler = shared.handler, !handler.fork.isInChild { return handler }
+      if let handler = shared.handler, !handler.fork.isInChild,
+        unsafe handler.state.pointee.isReachable()
+      {
+        return handler
+      }
       let handler = try FaultHandler(threadCount: 1)
       shared.handler = handler
       return handler
@@ -83,8 +87,9 @@ final class FaultHandler: @unchecked Sendable {
   }
 
   deinit {
-    // In a forked child the threads do not exist, and the memory they use is not mapped.
-    guard !fork.isInChild else { return }
+    // In a forked child the threads do not exist, and the memory they use is not mapped. Threads
+    // that cannot be reached keep what they use.
+    guard !fork.isInChild, unsafe state.pointee.isReachable() else { return }
     unsafe FaultHandler.stop(state, threads, threadStates)
   }
 
@@ -102,16 +107,19 @@ final class FaultHandler: @unchecked Sendable {
     unsafe state.pointee.store.pointee.callKeeper()
   }
 
-  /// Forgets a region. Afterwards no thread of ours touches its state.
-  func remove(_ region: UnsafeMutablePointer<RegionState>) {
+  /// Forgets a region. True if afterwards no thread of ours touches its state.
+  func remove(_ region: UnsafeMutablePointer<RegionState>) -> Bool {
     unsafe state.pointee.registry.remove(region)
     if unsafe region.pointee.resolvesInline {
       InlineFaults.remove(unsafe region.pointee.address)
+    } else if unsafe !state.pointee.isReachable() {
+      return false
     } else {
       Kernel.epollRemove(
         unsafe state.pointee.epoll.rawValue, unsafe region.pointee.descriptor)
       waitForPass()
     }
+    return true
   }
 
   /// Waits until every handler thread is done with what it had found ready so far.
@@ -122,7 +130,9 @@ final class FaultHandler: @unchecked Sendable {
       // Raised until all have passed: they do not lower it.
       unsafe Kernel.signalEvent(state.pointee.event.rawValue)
       for index in unsafe threadStates.indices {
-        while unsafe threadStates[index].pointee.passes.load() == before[index] {
+        while unsafe threadStates[index].pointee.passes.load() == before[index],
+          unsafe !state.pointee.isBlind.load(ordering: .acquiring)
+        {
           unsafe threadStates[index].pointee.passes.wait(while: before[index])
         }
       }

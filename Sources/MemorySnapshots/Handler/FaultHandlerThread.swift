@@ -28,7 +28,14 @@ enum FaultHandlerThread {
     // Acquiring: pairs with the store in `FaultHandler.deinit`.
     while unsafe !handler.pointee.isStopping.load(ordering: .acquiring) {
       let ready = unsafe wait(handler, tags, &pace)
-      for index in 0..<max(Int(ready), 0) {
+      if ready < 0 {
+        // Somebody has closed the descriptor: the keeper lets all writers go on.
+        unsafe handler.pointee.isBlind.store(true, ordering: .releasing)
+        unsafe thread.pointee.passes.wakeAll()
+        unsafe handler.pointee.store.pointee.callKeeper()
+        return
+      }
+      for index in 0..<Int(ready) {
         let tag = UInt(truncatingIfNeeded: unsafe tags[index])
         if let region = unsafe UnsafeMutablePointer<RegionState>(bitPattern: tag) {
           unsafe answer(region, thread, messages)

@@ -12,6 +12,16 @@ struct HandlerState: ~Copyable {
   let isStopping = Atomic<Bool>(false)
   /// Whether somebody waits for the handler threads to have gone through all that was ready.
   let isAwaited = Atomic<Bool>(false)
+  /// Whether the descriptors were closed by somebody else: faults do not arrive any more.
+  let isBlind = Atomic<Bool>(false)
+
+  /// Whether the handler threads can be reached. If not, they may sleep for ever.
+  func isReachable() -> Bool {
+    if isBlind.load(ordering: .acquiring) { return false }
+    if epoll.isIntact, event.isIntact { return true }
+    isBlind.store(true, ordering: .releasing)
+    return false
+  }
 
   /// Allocates the state: a throwing initialiser cannot undo what it has half made.
   static func allocate() throws(Errno) -> UnsafeMutablePointer<HandlerState> {

@@ -83,7 +83,11 @@ struct Keeper {
   /// Returns after how many nanoseconds to look again, less than zero for not before a call.
   private func serveRegions(hasMemory: Bool) -> Int64 {
     var next = Int64.max
+    let isBlind = unsafe handler.pointee.isBlind.load(ordering: .acquiring)
     unsafe handler.pointee.registry.forEach { region in
+      if isBlind, unsafe !region.pointee.resolvesInline {
+        unsafe region.pointee.giveUpProtection()
+      }
       if unsafe region.pointee.starved.load() != 0 {
         switch unsafe region.pointee.relieve(hasMemory: hasMemory) {
         case .done: break

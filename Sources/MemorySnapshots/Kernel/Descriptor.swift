@@ -1,10 +1,19 @@
 /// A file descriptor with one owner, closed when that goes.
 struct Descriptor: ~Copyable {
   let rawValue: Int32
+  private let identity: Kernel.FileIdentity
 
   init(owning rawValue: Int32) {
     self.rawValue = rawValue
+    identity = Kernel.fileIdentity(rawValue)
   }
 
-  deinit { Kernel.close(rawValue) }
+  /// False if somebody else has closed the number: it may be another file's by now. Files without an
+  /// inode of their own, such as an eventfd(2), are not told from each other.
+  var isIntact: Bool { Kernel.fileIdentity(rawValue) == identity }
+
+  deinit {
+    // A number that is no longer ours is left alone.
+    if isIntact { Kernel.close(rawValue) }
+  }
 }

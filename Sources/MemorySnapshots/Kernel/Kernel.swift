@@ -33,6 +33,7 @@ extension Kernel {
   }
 
   private static func map(_ byteCount: Int, _ flags: Int32, _ file: Int32) throws(Errno) -> UInt {
+    try ForcedFailure.check()
     let address = unsafe UInt(
       bitPattern: mmap(nil, byteCount, PROT_READ | PROT_WRITE, flags, file, 0))
     // MAP_FAILED is -1.
@@ -80,11 +81,25 @@ extension Kernel {
 
   /// memfd_create(2), sealed at its size, close-on-exec.
   static func createMemoryFile(_ byteCount: Int) throws(Errno) -> Int32 {
-    unsafe try check(cuserfault_create_memory_file("memory-snapshots", UInt64(byteCount)))
+    try ForcedFailure.check()
+    return unsafe try check(cuserfault_create_memory_file("memory-snapshots", UInt64(byteCount)))
   }
 
   static func close(_ descriptor: Int32) {
     _ = Glibc.close(descriptor)
+  }
+
+  /// fstat(2): the device and the inode, which tell an open file from others; zeros if the number
+  /// is not open.
+  static func fileIdentity(_ descriptor: Int32) -> FileIdentity {
+    var status = stat()
+    guard unsafe fstat(descriptor, &status) == 0 else { return FileIdentity(device: 0, inode: 0) }
+    return FileIdentity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
+  }
+
+  struct FileIdentity: Equatable {
+    let device: UInt64
+    let inode: UInt64
   }
 
   /// fallocate(2) with FALLOC_FL_PUNCH_HOLE.
@@ -143,14 +158,17 @@ extension Kernel {
   typealias Message = cuserfault_message
 
   static func openUserfaultDevice() throws(Errno) -> Int32 {
-    try check(cuserfault_open_device())
+    try ForcedFailure.check()
+    return try check(cuserfault_open_device())
   }
 
   static func openUserfault(userModeOnly: Bool) throws(Errno) -> Int32 {
-    try check(cuserfault_open_system_call(userModeOnly))
+    try ForcedFailure.check()
+    return try check(cuserfault_open_system_call(userModeOnly))
   }
 
   static func handshake(_ descriptor: Int32, _ features: UInt64) throws(Errno) -> UInt64 {
+    try ForcedFailure.check()
     var granted: UInt64 = 0
     _ = unsafe try check(cuserfault_handshake(descriptor, features, &granted))
     return granted
@@ -159,6 +177,7 @@ extension Kernel {
   static func register(
     _ descriptor: Int32, _ start: UInt, _ length: Int, mode: UInt64
   ) throws(Errno) -> UInt64 {
+    try ForcedFailure.check()
     var ioctls: UInt64 = 0
     _ = unsafe try check(
       cuserfault_register(descriptor, UInt64(start), UInt64(length), mode, &ioctls))
@@ -197,83 +216,5 @@ extension Kernel {
     _ descriptor: Int32, _ messages: UnsafeMutablePointer<Message>, _ capacity: Int
   ) -> Int32 {
     unsafe cuserfault_read_messages(descriptor, messages, Int32(capacity))
-  }
-}
-
-// MARK: - Threads, signals and waiting
-
-extension Kernel {
-  /// Starts a named thread that takes no signal.
-  static func startThread(
-    named name: String, _ body: @convention(c) (UnsafeMutableRawPointer) -> Void,
-    _ argument: UnsafeMutableRawPointer
-  ) throws(Errno) -> UInt64 {
-    var thread: UInt64 = 0
-    _ = unsafe try check(cuserfault_start_thread(&thread, name, 256 << 10, body, argument))
-    return thread
-  }
-
-  static func joinThread(_ thread: UInt64) {
-    cuserfault_join_thread(thread)
-  }
-
-  typealias SignalMask = cuserfault_signal_mask
-
-  /// Blocks the signals whose handlers are the application's. Such a handler may write to a region:
-  /// run in the middle of a page claim or a closed gate, it would wait for itself.
-  @_noLocks
-  static func blockSignals() -> SignalMask {
-    var saved = cuserfault_signal_mask()
-    unsafe cuserfault_block_signals(&saved)
-    return saved
-  }
-
-  @_noLocks
-  static func restoreSignals(_ saved: SignalMask) {
-    var saved = saved
-    unsafe cuserfault_restore_signals(&saved)
-  }
-
-  @_noLocks
-  static func nanoseconds() -> UInt64 { cuserfault_nanoseconds() }
-
-  @_noLocks
-  static func yield() { cuserfault_yield() }
-
-  @_noLocks
-  static func futexWait(_ word: UnsafeMutableRawPointer, _ expected: UInt32, _ nanoseconds: Int64) {
-    _ = unsafe cuserfault_futex_wait(word, expected, nanoseconds)
-  }
-
-  @_noLocks
-  static func futexWake(_ word: UnsafeMutableRawPointer) { unsafe cuserfault_futex_wake(word) }
-}
-
-// MARK: - Events
-
-extension Kernel {
-  /// epoll_wait(2): the tags of up to `capacity` ready descriptors.
-  @_noLocks
-  static func epollWait(
-    _ epoll: Int32, _ tags: UnsafeMutablePointer<UInt64>, _ capacity: Int, blocks: Bool
-  ) -> Int32 {
-    unsafe cuserfault_epoll_wait(epoll, tags, Int32(capacity), blocks)
-  }
-
-  @_noLocks
-  static func drainEvent(_ descriptor: Int32) { cuserfault_drain_event(descriptor) }
-
-  static func createEpoll() throws(Errno) -> Int32 { try check(cuserfault_create_epoll()) }
-
-  static func createEvent() throws(Errno) -> Int32 { try check(cuserfault_create_event()) }
-
-  static func signalEvent(_ descriptor: Int32) { cuserfault_signal_event(descriptor) }
-
-  static func epollAdd(_ epoll: Int32, _ descriptor: Int32, tag: UInt64) throws(Errno) {
-    _ = try check(cuserfault_epoll_add(epoll, descriptor, tag))
-  }
-
-  static func epollRemove(_ epoll: Int32, _ descriptor: Int32) {
-    _ = cuserfault_epoll_remove(epoll, descriptor)
   }
 }

@@ -5,6 +5,10 @@ internal import SystemPackage
 struct Userfaultfd: ~Copyable {
   let descriptor: Descriptor
   let method: UserfaultSupport.Method
+  /// A page that is registered and never protected. Its registration goes with the descriptor, and
+  /// tells whether that is still what it was.
+  private var canary: Mapping?
+  let canaryAddress: UInt
 
   /// Opens a descriptor by the first of the three ways that works and asks for `features`.
   init(features: UserfaultSupport.Features) throws(SnapshotError) {
@@ -22,14 +26,31 @@ struct Userfaultfd: ~Copyable {
     let descriptor = Descriptor(owning: opened)
     do {
       _ = try Kernel.handshake(descriptor.rawValue, features.rawValue)
+    } catch Errno.noMemory {
+      throw .systemCall("ioctl(UFFDIO_API)", .noMemory)
     } catch {
       throw SnapshotError(
         .unsupported, errno: error, operation: "ioctl(UFFDIO_API)",
         message: "this kernel does not offer \(features.description); `cow check` shows what it "
           + "offers")
     }
+    do {
+      let page = try Mapping(anonymous: Kernel.pageSize)
+      _ = try Kernel.register(
+        descriptor.rawValue, page.address, page.byteCount, mode: CUSERFAULT_MODE_WRITE_PROTECT)
+      canaryAddress = page.address
+      canary = consume page
+    } catch {
+      throw .systemCall("ioctl(UFFDIO_REGISTER)", error)
+    }
     self.descriptor = descriptor
     self.method = method
+  }
+
+  /// Leaves the canary mapped for ever, if it is: a forked child has none, but may have mapped
+  /// something else at the same address.
+  mutating func abandonCanary() {
+    _ = canary.take()?.release()
   }
 
   /// Goes on to the next way after any error: a missing device node, a denied one and a filtered

@@ -29,6 +29,7 @@ extension MemoryRegion {
   /// The ranges of pages preserved in `epoch` or later of which `includes` is true.
   func changedRanges(since epoch: UInt64, where includes: (Int) -> Bool) -> [Range<Int>] {
     guard !isInForkedChild else { return [] }
+    if unsafe state.pointee.hasLostProtection() { return [0..<byteCount] }
     var ranges: [Range<Int>] = []
     let pageSize = unsafe state.pointee.pageSize
     func append(_ pages: Range<Int>) {

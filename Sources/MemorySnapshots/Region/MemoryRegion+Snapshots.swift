@@ -18,7 +18,7 @@ extension MemoryRegion {
   ///   between may be in the snapshot in part.
   /// - Returns: The snapshot, which keeps the region alive.
   /// - Throws: `SnapshotError` with `.outOfResources` or `.systemCall` if the kernel refuses to
-  ///   protect; the region is as before.
+  ///   protect, `.protectionLost` if the library's descriptors were closed; the region is as before.
   /// - Complexity: O(pages written to since the last snapshot), about 1 µs for each run of them; the
   ///   first one O(region), about 9 ms per GiB (0.02 ms in huge pages). The corresponding system
   ///   call is `ioctl(UFFDIO_WRITEPROTECT)`.
@@ -27,6 +27,7 @@ extension MemoryRegion {
   ) throws(SnapshotError) -> MemorySnapshot {
     let operation = "makeSnapshot()"
     try checkProcess(operation)
+    try checkProtection(operation)
     let record = UnsafeMutablePointer<SnapshotRecord>.allocate(capacity: 1)
     unsafe record.initialize(to: SnapshotRecord())
     // The error is put in words afterwards: under the lock, nothing allocates.
@@ -61,8 +62,8 @@ extension MemoryRegion {
   /// that write meanwhile may find their writes undone or not.
   ///
   /// - Parameter snapshot: A snapshot of this region, neither released nor invalidated.
-  /// - Throws: `SnapshotError` with `.invalidArgument` for a snapshot of another region, `.released`
-  ///   or `.invalidated`.
+  /// - Throws: `SnapshotError` with `.invalidArgument` for a snapshot of another region, `.released`,
+  ///   `.invalidated` or `.protectionLost`.
   /// - Complexity: O(pages changed since the snapshot), about the time of copying them. If the store
   ///   is full and `whenStoreIsFull` is `.blockWriters`, waits as a writer would.
   public func restore(to snapshot: MemorySnapshot) throws(SnapshotError) {
@@ -74,6 +75,7 @@ extension MemoryRegion {
     }
     try snapshot.beginUse(operation)
     defer { snapshot.endUse() }
+    try checkProtection(operation)
     snapshot.pin()
     defer { snapshot.unpin() }
     let reader = snapshot.reader

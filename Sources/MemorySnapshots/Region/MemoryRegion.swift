@@ -1,5 +1,4 @@
 internal import SystemPackage
-internal import Synchronization
 
 /// A range of mapped memory, read and written with plain loads and stores, of which snapshots can
 /// be taken.
@@ -36,7 +35,8 @@ public final class MemoryRegion: @unchecked Sendable {
   let state: UnsafeMutablePointer<RegionState>
   /// Changes in `deinit` alone.
   private(set) var memory: RegionMemory
-  private let userfault: Userfaultfd
+  /// Changes in `deinit` alone.
+  private var userfault: Userfaultfd
   private let handler: FaultHandler
 
   /// Maps a new region of zeros.
@@ -121,6 +121,8 @@ public final class MemoryRegion: @unchecked Sendable {
     let userfault = try Userfaultfd(features: features)
     do {
       try userfault.registerForWriteProtection(memory.address, memory.byteCount)
+    } catch Errno.noMemory {
+      throw .systemCall("ioctl(UFFDIO_REGISTER)", .noMemory)
     } catch Errno.resourceBusy {
       throw SnapshotError(
         .unprotectableMapping, errno: .resourceBusy, operation: operation,
@@ -139,7 +141,7 @@ public final class MemoryRegion: @unchecked Sendable {
     let state: UnsafeMutablePointer<RegionState>
     do {
       unsafe state = try RegionState.allocate(
-        memory, options, descriptor: userfault.descriptor.rawValue,
+        memory, options, userfault,
         canProtectUnpopulated: features.contains(.writeProtectUnpopulated),
         store: handler.state.pointee.store)
     } catch {
@@ -167,13 +169,16 @@ public final class MemoryRegion: @unchecked Sendable {
     // child has there.
     guard !isInForkedChild else {
       memory.abandonMapping()
+      userfault.abandonCanary()
       return
     }
-    unsafe handler.remove(state)
+    // Where threads may still use the state, it stays.
+    let isUnused = unsafe handler.remove(state)
     if !memory.isOwned {
       try? Kernel.unregister(userfault.descriptor.rawValue, memory.address, memory.byteCount)
       try? Kernel.advise(memory.address, memory.byteCount, Kernel.doFork)
     }
+    guard isUnused else { return }
     unsafe state.deinitialize(count: 1)
     unsafe state.deallocate()
   }
@@ -214,6 +219,11 @@ public final class MemoryRegion: @unchecked Sendable {
     if isInForkedChild { throw .usedAfterFork(operation) }
   }
 
+  /// Throws if writes have gone unseen.
+  func checkProtection(_ operation: String) throws(SnapshotError) {
+    if unsafe state.pointee.hasLostProtection() { throw .protectionLost(operation) }
+  }
+
   /// The pages that a range of bytes touches.
   func pages(in range: Range<Int>, _ operation: String) throws(SnapshotError) -> Range<Int> {
     guard range.lowerBound >= 0, range.upperBound <= byteCount else {
@@ -223,20 +233,5 @@ public final class MemoryRegion: @unchecked Sendable {
     guard !range.isEmpty else { return 0..<0 }
     let pageSize = unsafe state.pointee.pageSize
     return range.lowerBound / pageSize..<(range.upperBound - 1) / pageSize + 1
-  }
-}
-
-extension UserfaultSupport {
-  private static let knownFeatures = FutexLock<Features?>(nil)
-
-  /// What the kernel offers: asked for once, as it does not change while it runs. An answer that
-  /// could not be had for want of a descriptor is not kept.
-  static var offeredFeatures: Features {
-    knownFeatures.withLock { known in
-      if let known { return known }
-      let support = UserfaultSupport()
-      if support.method != nil, !support.features.isEmpty { known = support.features }
-      return support.features
-    }
   }
 }

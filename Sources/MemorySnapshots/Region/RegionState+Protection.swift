@@ -166,3 +166,27 @@ extension RegionState {
     }
   }
 }
+
+// Losing protection: the application has closed the library's descriptors, by close_range(2) say.
+
+extension RegionState {
+  /// Whether the descriptor has been closed, so that writes go unseen. Asked after reading, a `false`
+  /// says that what was read is right.
+  ///
+  /// - Complexity: O(1): an ioctl.
+  func hasLostProtection() -> Bool {
+    if isUnguarded.load(ordering: .acquiring) { return true }
+    // EBADF or ENOTTY: closed, or another file; ENOENT: another userfaultfd descriptor.
+    let status = Kernel.writeUnprotect(descriptor, canary, pageSize)
+    guard status != 0, status != -EAGAIN else { return false }
+    isUnguarded.store(true, ordering: .releasing)
+    return true
+  }
+
+  /// Lets all writers go on, because nobody answers their faults any more.
+  func giveUpProtection() {
+    // Releasing: the writes that follow are not seen by a reader who does not see this.
+    isUnguarded.store(true, ordering: .releasing)
+    try? Kernel.unregister(descriptor, address, byteCount)
+  }
+}

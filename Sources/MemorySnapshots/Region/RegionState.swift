@@ -11,6 +11,8 @@ struct RegionState: ~Copyable {
   let isShared: Bool
   /// The userfaultfd descriptor that the region is registered with.
   let descriptor: Int32
+  /// A registered page of the descriptor's own: see `hasLostProtection`.
+  let canary: UInt
   /// Whether protection has to be preceded by populating (Linux before 6.4, private memory).
   let populatesBeforeProtecting: Bool
   /// Whether faults are resolved in the faulting thread, by SIGBUS.
@@ -51,6 +53,8 @@ struct RegionState: ~Copyable {
   let limitIsLifted = Atomic<Bool>(false)
   /// Whether a fault was put aside because of the limit, not for want of a free slot.
   let limitIsHit = Atomic<Bool>(false)
+  /// Whether writes have been going unseen since the descriptor was closed.
+  let isUnguarded = Atomic<Bool>(false)
   /// Whether the last snapshot has gone and the keeper is to lift the protection.
   let wantsDisarming = Atomic<Bool>(false)
 
@@ -60,29 +64,32 @@ struct RegionState: ~Copyable {
 
   /// Allocates the state: a throwing initialiser cannot undo what it has half made.
   static func allocate(
-    _ memory: borrowing RegionMemory, _ options: MemoryRegion.Options, descriptor: Int32,
-    canProtectUnpopulated: Bool, store: UnsafeMutablePointer<PreimageStore>
+    _ memory: borrowing RegionMemory, _ options: MemoryRegion.Options,
+    _ userfault: borrowing Userfaultfd, canProtectUnpopulated: Bool,
+    store: UnsafeMutablePointer<PreimageStore>
   ) throws(Errno) -> UnsafeMutablePointer<RegionState> {
     let table = try PageTable(pageCount: memory.byteCount / Kernel.pageSize)
     let views = try ViewTable()
     let state = UnsafeMutablePointer<RegionState>.allocate(capacity: 1)
     unsafe state.initialize(
       to: RegionState(
-        memory, options, descriptor: descriptor, canProtectUnpopulated: canProtectUnpopulated,
-        store: store, table: table, views: views))
+        memory, options, userfault, canProtectUnpopulated: canProtectUnpopulated, store: store,
+        table: table, views: views))
     return unsafe state
   }
 
   private init(
-    _ memory: borrowing RegionMemory, _ options: MemoryRegion.Options, descriptor: Int32,
-    canProtectUnpopulated: Bool, store: UnsafeMutablePointer<PreimageStore>,
+    _ memory: borrowing RegionMemory, _ options: MemoryRegion.Options,
+    _ userfault: borrowing Userfaultfd, canProtectUnpopulated: Bool,
+    store: UnsafeMutablePointer<PreimageStore>,
     table: consuming PageTable, views: consuming ViewTable
   ) {
     address = memory.address
     pageSize = Kernel.pageSize
     pageCount = table.pageCount
     isShared = memory.isShared
-    self.descriptor = descriptor
+    descriptor = userfault.descriptor.rawValue
+    canary = userfault.canaryAddress
     populatesBeforeProtecting = !memory.isShared && !canProtectUnpopulated
     resolvesInline = options.faultDelivery == .inline
     tracksChangesWhenIdle = options.tracksChangesWhenIdle

@@ -10,7 +10,7 @@ extension MemorySnapshot {
   ///   - buffer: Where they go; at least as large as the range. It may be memory of a region, the
   ///     same one included.
   /// - Throws: `SnapshotError` with `.invalidArgument` for a range outside the region or a buffer
-  ///   that is too small, `.released` or `.invalidated`. The buffer holds part of the bytes then.
+  ///   that is too small, `.released`, `.invalidated` or `.protectionLost`. The buffer holds part of the bytes then.
   /// - Complexity: O(bytes), and for each page O(versions of it that are newer than the snapshot).
   public func copyBytes(
     in range: Range<Int>, into buffer: UnsafeMutableRawBufferPointer
@@ -67,5 +67,7 @@ extension MemorySnapshot {
       destination += UInt(count)
       position += count
     }
+    // After reading: a page that was read in its live place was still protected.
+    try region.checkProtection(operation)
   }
 }

@@ -38,7 +38,7 @@ public final class MemorySnapshot: @unchecked Sendable {
   deinit {
     release()
     // Whoever invalidated the snapshot may still be letting it go.
-    if isInvalidated, !region.isInForkedChild {
+    if unsafe record.pointee.usage.isInvalidated, !region.isInForkedChild {
       unsafe region.state.pointee.control.withLock { _ in }
     }
     unsafe record.deinitialize(count: 1)
@@ -48,8 +48,13 @@ public final class MemorySnapshot: @unchecked Sendable {
   /// The number of bytes: the region's.
   public var byteCount: Int { region.byteCount }
 
-  /// Whether the snapshot was given up because the store was full. Reading it throws then.
-  public var isInvalidated: Bool { unsafe record.pointee.usage.isInvalidated }
+  /// Whether the snapshot was given up because the store was full, or because writes go unseen since
+  /// the application has closed the library's descriptors. Reading it throws then; what an open view
+  /// shows may be wrong in the latter case.
+  public var isInvalidated: Bool {
+    unsafe record.pointee.usage.isInvalidated
+      || !region.isInForkedChild && region.state.pointee.hasLostProtection()
+  }
 
   /// Lets the snapshot go. Memory that no other snapshot needs is free at once, or as soon as
   /// readers that are under way and open views have finished. Calling it again has no effect.

@@ -30,6 +30,7 @@ public struct SnapshotView: ~Copyable, @unchecked Sendable {
     let operation = "makeView()"
     let region = snapshot.region
     try region.checkProcess(operation)
+    try region.checkProtection(operation)
     try snapshot.beginUse(operation)
     do throws(SnapshotError) {
       let file = region.memory.file

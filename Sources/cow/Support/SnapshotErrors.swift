@@ -9,7 +9,8 @@ extension ToolError {
       case .notPermitted, .unsupported: .unavailable
       case .writeFailed: .inputOutput
       case .outOfResources, .systemCall: .osError
-      case .invalidArgument, .unprotectableMapping, .released, .invalidated, .usedAfterFork:
+      case .invalidArgument, .unprotectableMapping, .released, .invalidated, .usedAfterFork,
+        .protectionLost:
         .software
       }
     self.init(exitCode, error.description)

@@ -1,6 +1,8 @@
 #ifndef TEST_SUPPORT_H
 #define TEST_SUPPORT_H
 
+#include "hostile.h"
+
 /// mallopt(3): arenas never shrink, and hold large blocks too.
 void test_support_keep_arenas(void);
 

@@ -1,0 +1,53 @@
+internal import MemorySnapshots
+
+/// What to stress, and for how long.
+package struct StressOptions: Sendable {
+  /// Decides sizes, options and the order of operations in each thread.
+  package var seed: UInt64
+  /// How long the threads run.
+  package var duration: Duration
+  /// How many regions are worked on at once.
+  package var regionCount: Int
+
+  package init(seed: UInt64, duration: Duration, regionCount: Int = 6) {
+    self.seed = seed
+    self.duration = duration
+    self.regionCount = regionCount
+  }
+}
+
+extension StressOptions {
+  /// The options of one of the regions: every backing and delivery in turn, the rest by chance.
+  func regionOptions(_ index: Int, _ random: inout StressRandom) -> MemoryRegion.Options {
+    var options = MemoryRegion.Options(
+      backing: index % 2 == 0 ? .sharedMemory : .anonymous,
+      faultDelivery: index / 2 % 2 == 0 ? .handlerThread : .inline)
+    options.tracksChangesWhenIdle = random.chance(2)
+    options.preservesAhead = random.chance(2)
+    options.preservesHotPages = random.chance(2)
+    options.hasOwnHandler = random.chance(3)
+    if random.chance(4), options.faultDelivery == .handlerThread { options.handlerThreadCount = 2 }
+    if random.chance(4) { options.storeLimit = 128 << 12 }
+    return options
+  }
+}
+
+/// A reproducible generator (SplitMix64).
+struct StressRandom: RandomNumberGenerator {
+  private var state: UInt64
+
+  init(seed: UInt64) { state = seed }
+
+  mutating func next() -> UInt64 {
+    state &+= 0x9e37_79b9_7f4a_7c15
+    var mixed = state
+    mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
+    mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
+    return mixed ^ (mixed >> 31)
+  }
+
+  mutating func below(_ bound: Int) -> Int { Int(next() % UInt64(bound)) }
+
+  /// True once in `count` times.
+  mutating func chance(_ count: Int) -> Bool { below(count) == 0 }
+}

@@ -1,0 +1,50 @@
+/// What a stress run has done and found.
+package struct StressReport: Sendable, Codable {
+  /// What the threads did.
+  package struct Operations: Sendable, Codable {
+    /// Words written to the regions, each of which the oracle knows.
+    package var writes = 0
+    /// Of these, written by read(2).
+    package var systemCallWrites = 0
+    package var snapshots = 0
+    /// Snapshots read whole and compared, by `copyBytes`.
+    package var reads = 0
+    package var views = 0
+    package var restores = 0
+    package var releases = 0
+    package var streams = 0
+    package var consumes = 0
+    package var discards = 0
+    package var prepares = 0
+    package var changeLists = 0
+    /// Snapshots that were given up because the store was full.
+    package var invalidations = 0
+  }
+
+  package var seed: UInt64
+  package var seconds: Double
+  package var operations = Operations()
+  package var writeFaults = 0
+  package var pagesCopied = 0
+  /// What was found wrong; the run ends at the first.
+  package var violations: [String] = []
+}
+
+extension StressReport: CustomStringConvertible {
+  /// A few lines in words.
+  package var description: String {
+    let done = operations
+    let lines = [
+      "seed \(seed), \((seconds * 10).rounded() / 10) s",
+      "writes: \(done.writes) checked, \(done.systemCallWrites) of them by system calls",
+      "snapshots: \(done.snapshots) taken, \(done.releases) released, \(done.consumes) consumed, "
+        + "\(done.invalidations) invalidated",
+      "checked: \(done.reads) reads, \(done.views) views, \(done.streams) streams, "
+        + "\(done.restores) restores, \(done.changeLists) change lists",
+      "besides: \(done.discards) discards, \(done.prepares) write intents",
+      "write faults: \(writeFaults), pages copied: \(pagesCopied)",
+      "violations: \(violations.count)",
+    ]
+    return (lines + violations.map { "  " + $0 }).joined(separator: "\n")
+  }
+}

@@ -1,0 +1,166 @@
+internal import MemorySnapshots
+internal import Synchronization
+
+/// A region that threads write to, roll back, discard and take snapshots of in no order at all.
+/// Every word tells its own place, and a snapshot must read the same whenever and however it is read.
+final class WildArena: StressArena {
+  let name: String
+  let region: MemoryRegion
+  private let journal: StressJournal
+  private let seed: UInt64
+  private let pageCount: Int
+  private let pool = Mutex<[Kept]>([])
+  private static var mostKept: Int { 6 }
+  private static var placesPerPage: Int { 8 }
+
+  private struct Kept: Sendable {
+    let snapshot: MemorySnapshot
+    let checksums: [UInt64]
+  }
+
+  init(
+    _ name: String, _ options: MemoryRegion.Options, _ journal: StressJournal, seed: UInt64
+  ) throws(SnapshotError) {
+    var random = StressRandom(seed: seed)
+    self.name = name
+    self.journal = journal
+    self.seed = seed
+    pageCount = 8 + random.below(120)
+    region = try MemoryRegion(byteCount: pageCount * stressPageSize, options: options)
+  }
+
+  var threads: [@Sendable () throws -> Void] {
+    (0..<6).map { role in { try self.run(role) } }
+  }
+
+  func finish() {
+    pool.withLock { $0 = [] }
+    checkIsIdle(name, journal)
+  }
+
+  private func run(_ role: Int) throws {
+    var random = StressRandom(seed: seed &+ UInt64(role))
+    var image = StressImage(pages: Array(0..<pageCount))
+    while !journal.isStopping {
+      do {
+        switch role {
+        case 0, 1: write(&random, &image)
+        case 2: try take(&random, &image)
+        case 3, 4: try read(&random, &image)
+        default: try meddle(&random, &image)
+        }
+      } catch let error as SnapshotError
+        where error.code == .released || error.code == .invalidated
+      {
+        pool.withLock { pool in
+          // Released outside the lock, by the last who holds it.
+          pool.removeAll { $0.snapshot.isInvalidated }
+        }
+      }
+    }
+  }
+
+  // MARK: - Words that tell their place
+
+  private func place(_ random: inout StressRandom) -> Int {
+    random.below(pageCount * WildArena.placesPerPage) * (stressPageSize / WildArena.placesPerPage)
+  }
+
+  private func word(_ number: UInt32, at place: Int) -> UInt64 {
+    var mixer = StressRandom(seed: UInt64(number) << 32 ^ UInt64(place) ^ seed)
+    return mixer.next() << 32 | UInt64(number)
+  }
+
+  private func violation(in image: StressImage) -> String? {
+    let grain = stressPageSize / WildArena.placesPerPage
+    for place in stride(from: 0, to: pageCount * stressPageSize, by: grain) {
+      let found = image.word(at: place)
+      if found != 0, found != word(UInt32(truncatingIfNeeded: found), at: place) {
+        return "offset \(place) holds \(found), which was never written there"
+      }
+    }
+    return nil
+  }
+
+  // MARK: - Roles
+
+  private func write(_ random: inout StressRandom, _ image: inout StressImage) {
+    let count = 1 + random.below(1 << random.below(10))
+    for _ in 0..<count {
+      let place = place(&random)
+      region.store(word(UInt32(truncatingIfNeeded: random.next()), at: place), at: place)
+    }
+    journal.count { $0.writes += count }
+  }
+
+  private func take(_ random: inout StressRandom, _ image: inout StressImage) throws {
+    let snapshot = try region.makeSnapshot()
+    journal.count { $0.snapshots += 1 }
+    try image.read(snapshot)
+    if let violation = violation(in: image) { report(violation) }
+    let kept = Kept(snapshot: snapshot, checksums: image.checksums)
+    let gone = random.below(WildArena.mostKept)
+    let released = pool.withLock { pool -> Kept? in
+      pool.append(kept)
+      return pool.count > WildArena.mostKept ? pool.remove(at: gone) : nil
+    }
+    if random.chance(2) { released?.snapshot.release() }
+    if released != nil { journal.count { $0.releases += 1 } }
+  }
+
+  private func read(_ random: inout StressRandom, _ image: inout StressImage) throws {
+    guard let kept = choose(&random) else { return }
+    switch random.below(8) {
+    case 0:
+      let file = try StressFile(byteCount: region.byteCount)
+      try kept.snapshot.write(to: file.descriptor)
+      try unsafe file.withMappedBytes { unsafe image.copy($0) }
+      compare(image, kept, "write(to:)")
+      journal.count { $0.streams += 1 }
+    case 1..<4:
+      let view = try kept.snapshot.makeView()
+      unsafe view.withUnsafeBytes { unsafe image.copy($0) }
+      compare(image, kept, "view")
+      journal.count { $0.views += 1 }
+    default:
+      try image.read(kept.snapshot)
+      compare(image, kept, "copyBytes")
+      journal.count { $0.reads += 1 }
+    }
+  }
+
+  private func meddle(_ random: inout StressRandom, _ image: inout StressImage) throws {
+    let page = random.below(pageCount)
+    let range = page * stressPageSize..<(page + 1) * stressPageSize
+    switch random.below(4) {
+    case 0:
+      guard let kept = choose(&random) else { return }
+      try region.restore(to: kept.snapshot)
+      journal.count { $0.restores += 1 }
+    case 1:
+      try region.discard(range)
+      journal.count { $0.discards += 1 }
+    case 2:
+      try region.prepareToWrite(range)
+      journal.count { $0.prepares += 1 }
+    default:
+      guard random.chance(8), let kept = choose(&random) else { return }
+      kept.snapshot.release()
+    }
+  }
+
+  private func choose(_ random: inout StressRandom) -> Kept? {
+    let number = random.below(WildArena.mostKept)
+    return pool.withLock { $0.isEmpty ? nil : $0[number % $0.count] }
+  }
+
+  private func compare(_ image: StressImage, _ kept: Kept, _ way: String) {
+    if let position = zip(image.checksums, kept.checksums).map({ $0 == $1 }).firstIndex(of: false) {
+      report("page \(image.pages[position]) of a snapshot has changed, by \(way)")
+    }
+  }
+
+  private func report(_ violation: String) {
+    journal.report("\(name), seed \(seed): \(violation)")
+  }
+}

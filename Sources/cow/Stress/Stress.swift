@@ -1,0 +1,49 @@
+internal import ArgumentParser
+internal import Foundation
+internal import SnapshotStress
+
+/// `cow stress`: everything at once, checked.
+struct Stress: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Work on regions from many threads at once and check every snapshot.",
+    discussion: """
+      Writers, readers, views, restores, releases, streams and discards over several regions. One \
+      half of the regions is checked by a causal oracle (a snapshot that holds a write holds every \
+      write before it), the other by checksums (a snapshot reads the same however often it is read). \
+      Exits with 1 at the first violation. A seed decides sizes, options and the order of operations \
+      in each thread; how the threads interleave is the scheduler's.
+      """)
+
+  @Option(help: "How long to run.")
+  var seconds: Double = 10
+
+  @Option(help: "Repeat the run of this seed.")
+  var seed: UInt64?
+
+  @Option(help: "How many regions to work on at once.")
+  var regions: Int = 6
+
+  @Flag(help: "Print the result as JSON.")
+  var json = false
+
+  func validate() throws {
+    guard seconds > 0, seconds < 1e6 else {
+      throw ValidationError("--seconds takes a number above 0.")
+    }
+    guard (1...64).contains(regions) else { throw ValidationError("--regions takes 1 to 64.") }
+  }
+
+  func run() throws {
+    let seed = seed ?? UInt64.random(in: 1 << 32 ..< .max)
+    let report = try StressRun.run(
+      StressOptions(seed: seed, duration: .seconds(seconds), regionCount: regions))
+    if json {
+      let encoder = JSONEncoder()
+      encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
+      print(String(decoding: try encoder.encode(report), as: UTF8.self))
+    } else {
+      print(report)
+    }
+    if !report.violations.isEmpty { throw ExitCode.failure }
+  }
+}

@@ -1,0 +1,67 @@
+#ifndef TEST_SUPPORT_HOSTILE_H
+#define TEST_SUPPORT_HOSTILE_H
+
+// Surroundings and accesses that a library must survive, whose C declarations Swift cannot import.
+// Each returns 0 (or the value that its comment names) or a negated errno.
+
+#include <stddef.h>
+#include <stdint.h>
+
+/// seccomp(2): from now on, every way to open a userfaultfd descriptor fails with `error`, in every
+/// thread.
+int test_support_deny_userfaultfd(int error);
+
+/// Hides /dev/userfaultfd: mount(2) of an empty file system over /dev in a namespace of its own.
+int test_support_hide_devices(void);
+
+/// Mounts a file system of `byte_count` bytes, in a namespace of its own. Stores its path in `path`
+/// (64 bytes).
+int test_support_mount_small_disk(char *_Nonnull path, size_t byte_count);
+
+/// process_vm_writev(2) to this process. Returns the number of bytes.
+long test_support_process_vm_write(
+    void *_Nonnull destination, const void *_Nonnull source, size_t count);
+
+/// vmsplice(2) from a pipe into memory. Returns the number of bytes.
+long test_support_vmsplice_read(int pipe, void *_Nonnull destination, size_t count);
+
+/// vmsplice(2) of memory into a pipe, which then refers to its pages. Returns the number of bytes.
+long test_support_vmsplice_write(int pipe, void *_Nonnull source, size_t count);
+
+/// open(2) for reading with O_DIRECT, or without where the file system has none.
+int test_support_open_direct(const char *_Nonnull path);
+
+/// setrlimit(2): no further threads or processes of this user.
+int test_support_forbid_threads(void);
+
+/// A child process attaches to this thread by ptrace(2) and writes a word. Returns 0 if the write
+/// succeeded.
+int test_support_ptrace_write(uint64_t *_Nonnull destination, uint64_t value);
+
+/// io_uring: one read of `count` bytes. Returns the number of bytes.
+long test_support_io_uring_read(int descriptor, void *_Nonnull destination, size_t count);
+
+/// vfork(2) of a child that exits with `status`; returns the status.
+int test_support_vfork(int status);
+
+/// Forks a child that closes all descriptors and exits; returns its status.
+int test_support_fork_and_close_range(void);
+
+/// close_range(2).
+int test_support_close_range(unsigned first, unsigned last);
+
+/// Stops this process (SIGSTOP), for a child to continue it (SIGCONT) once it sees that.
+int test_support_stop_and_continue(void);
+
+/// Has SIGALRM arrive every `microseconds`, 0 to end that. Its handler writes its count to the first
+/// word of each of `page_count` pages in turn.
+int test_support_write_from_signals(
+    void *_Nullable pages, size_t page_size, size_t page_count, long microseconds);
+
+/// How many of these signals have arrived.
+uint64_t test_support_signal_count(void);
+
+/// mremap(2) to somewhere else. Returns the new address.
+void *_Nullable test_support_move(void *_Nonnull address, size_t count);
+
+#endif

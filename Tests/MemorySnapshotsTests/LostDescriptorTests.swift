@@ -1,0 +1,103 @@
+import CTestSupport
+import Foundation
+import MemorySnapshots
+import SystemPackage
+import Testing
+
+/// Each test in a process of its own, whose descriptors it closes.
+@Suite("Descriptors closed by the application", .timeLimit(.minutes(1)))
+struct LostDescriptorTests {
+  @Test("close_range over the library's descriptors voids the snapshots, loudly, and hangs nobody")
+  func closeRange() async {
+    await #expect(processExitsWith: .success) {
+      endIfHanging()
+      for backing in MemoryRegion.Backing.allCases {
+        for delivery in MemoryRegion.FaultDelivery.allCases {
+          try await LostDescriptorTests.closeAll(backing, delivery)
+        }
+      }
+    }
+  }
+
+  private static func closeAll(
+    _ backing: MemoryRegion.Backing, _ delivery: MemoryRegion.FaultDelivery
+  ) async throws {
+    let region = try MemoryRegion(
+      pages: 64, options: .init(backing: backing, faultDelivery: delivery))
+    region.fillPages(0..<64, with: 1)
+    let snapshot = try region.makeSnapshot()
+    region[1] = 2
+    #expect(!snapshot.isInvalidated)
+    #expect(test_support_close_range(3, .max) == 0)
+    // The numbers are somebody else's now.
+    var ends: [Int32] = [0, 0]
+    for _ in 0..<8 { #expect(unsafe pipe(&ends) == 0) }
+    try await onThreads(4) { index in
+      for page in 0..<64 { region[page] = UInt64(index) }
+    }
+    #expect(snapshot.isInvalidated)
+    let file = try TemporaryFile()
+    let attempts: [() throws -> Void] = [
+      { _ = try snapshot.word(ofPage: 0) }, { _ = try snapshot.makeView() },
+      { try region.restore(to: snapshot) }, { _ = try region.makeSnapshot() },
+      { try snapshot.write(to: file.descriptor) },
+    ]
+    for attempt in attempts {
+      let error = #expect(throws: SnapshotError.self) { try attempt() }
+      #expect(error?.code == .protectionLost, "\(String(describing: error))")
+    }
+    #expect(region.changedRanges(since: snapshot) == [0..<region.byteCount])
+    try region.prepareToWrite(0..<pageSize)
+    snapshot.release()
+    // Other regions are made as if nothing had happened, and the pipes are still open.
+    let next = try MemoryRegion(
+      pages: 4, options: .init(backing: backing, faultDelivery: delivery))
+    let good = try next.makeSnapshot()
+    next[3] = 3
+    #expect(try good.word(ofPage: 3) == 0)
+    #expect(fcntl(ends[0], F_GETFD) >= 0 && fcntl(ends[1], F_GETFD) >= 0)
+  }
+
+  @Test("A forked child that closes all descriptors, as before exec, does the parent no harm")
+  func closedInChild() async {
+    await #expect(processExitsWith: .success) {
+      endIfHanging()
+      let region = try MemoryRegion(pages: 4)
+      let snapshot = try region.makeSnapshot()
+      let child = test_support_fork_and_close_range()
+      #expect(child == 0)
+      region[1] = 1
+      #expect(try snapshot.word(ofPage: 1) == 0)
+      #expect(!snapshot.isInvalidated)
+    }
+  }
+
+  @Test("The memory file is sealed at its size, and no descriptor is inherited across exec")
+  func sealed() async {
+    await #expect(processExitsWith: .success) {
+      let region = try MemoryRegion(pages: 4, options: .init(hasOwnHandler: true))
+      var sealedFiles = 0
+      var others = 0
+      for number in 3..<256 as Range<Int32> {
+        let flags = fcntl(number, F_GETFD)
+        guard flags >= 0 else { continue }
+        let name = try FileManager.default.destinationOfSymbolicLink(
+          atPath: "/proc/self/fd/\(number)")
+        if name.hasPrefix("/memfd:memory-snapshots") {
+          sealedFiles += 1
+          #expect(flags & FD_CLOEXEC != 0)
+          #expect(ftruncate(number, 0) == -1)
+          #expect(errno == EPERM)
+          #expect(ftruncate(number, region.byteCount * 2) == -1)
+        } else if name.hasPrefix("anon_inode:[userfaultfd]") || name.contains("eventpoll")
+          || name.contains("eventfd")
+        {
+          others += 1
+          #expect(flags & FD_CLOEXEC != 0, "\(name)")
+        }
+      }
+      #expect(sealedFiles == 1)
+      #expect(others >= 3)
+    }
+  }
+}
