@@ -184,6 +184,8 @@ int test_support_write_from_signals(
     signal_page_count = page_count;
     struct sigaction action = {.sa_handler = write_to_page, .sa_flags = SA_RESTART};
     if (sigaction(SIGALRM, &action, NULL) < 0) return -errno;
+  } else if (signal(SIGALRM, SIG_IGN) == SIG_ERR) {  // One may be pending still.
+    return -errno;
   }
   struct itimerval timer = {{0, microseconds}, {0, microseconds}};
   return setitimer(ITIMER_REAL, &timer, NULL) < 0 ? -errno : 0;

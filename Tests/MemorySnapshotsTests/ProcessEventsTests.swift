@@ -44,7 +44,10 @@ struct ProcessEventsTests {
       }
       #expect(counts.enumerated().allSatisfy { $1 == 0 || $1 % 32 == UInt64($0) })
     }
-    #expect(test_support_write_from_signals(nil, 0, 1, 0) == 0)
+    // The region must not go before the signals do.
+    withExtendedLifetime(region) {
+      #expect(test_support_write_from_signals(nil, 0, 1, 0) == 0)
+    }
   }
 
   @Test("A process that is stopped and continued goes on where it was")
