@@ -13,8 +13,8 @@ struct DemoFork: ParsableCommand {
     commandName: "fork",
     abstract: "Fork children, let some write, and show what is shared before and after.",
     discussion: """
-      This process allocates memory, writes to it and forks children. RES is what top shows for each
-      of them. Then some of the children write to a part of the memory. The figures are checked
+      This process allocates memory, writes to it and forks children. RES is what top shows for each \
+      of them. Then some of the children write to a part of the memory. The figures are checked \
       against what is known: a child that wrote has copies of just the pages that it wrote to.
       """)
 

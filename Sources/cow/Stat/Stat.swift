@@ -6,8 +6,8 @@ struct Stat: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Show how much memory processes really use, and how much of it is copy-on-write.",
     discussion: """
-      RES is what top shows. COW would be copied on the next write; PRIVATE belongs to one process
-      alone; SHARED is shared by design (files, shared memory). DIVERGED was copied since the fork,
+      RES is what top shows. COW would be copied on the next write; PRIVATE belongs to one process \
+      alone; SHARED is shared by design (files, shared memory). DIVERGED was copied since the fork, \
       FRESH was added since.
 
       '~' marks an estimate: run as root, the figures are exact.

@@ -12,8 +12,8 @@ struct Top: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Watch how much of the memory of processes is copy-on-write, and what is copied.",
     discussion: """
-      RES is read on every refresh. The other figures need page tables to be read, which costs the
-      processes time too: a few of them are scanned at a time, in turn, within the duty cycle.
+      RES is read on every refresh. The other figures need page tables to be read, which costs the \
+      processes time too: a few of them are scanned at a time, in turn, within the duty cycle. \
       COPIED is what parted from the parent process between the last two scans.
       """)
 
