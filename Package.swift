@@ -74,13 +74,18 @@ let package = Package(
       name: "accounting-scenarios",
       path: "Tests/AccountingScenarios",
       cSettings: [.treatAllWarnings(as: .error)]),
+    .target(
+      name: "ScenarioSupport",
+      dependencies: ["accounting-scenarios"],
+      path: "Tests/ScenarioSupport",
+      swiftSettings: swiftSettings),
     .testTarget(
       name: "MemoryAccountingTests",
-      dependencies: ["MemoryAccounting", "CUserfault", "accounting-scenarios"],
+      dependencies: ["MemoryAccounting", "CUserfault", "ScenarioSupport"],
       swiftSettings: swiftSettings),
     .testTarget(
       name: "CowTests",
-      dependencies: ["cow", "MemorySnapshots", "MemoryAccounting", "accounting-scenarios"],
+      dependencies: ["cow", "MemorySnapshots", "MemoryAccounting", "ScenarioSupport"],
       swiftSettings: swiftSettings),
   ]
 )

@@ -1,13 +1,9 @@
-#define _GNU_SOURCE
 #include "cuserfault_pagemap.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <linux/fs.h>
-#include <linux/kcmp.h>
 #include <sys/ioctl.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 /// The kernel's `struct pm_scan_arg` (Linux 6.7), under a name of our own so that headers from
 /// before and after can both be compiled against.
@@ -56,19 +52,5 @@ int cuserfault_pagemap_scan(int pagemap, uint64_t start, uint64_t end, uint64_t 
   if (result < 0) return -errno;
   *count = (size_t)result;
   *walk_end = argument.walk_end;
-  return 0;
-}
-
-int cuserfault_compare_address_spaces(pid_t left, pid_t right, int *order) {
-  long result = syscall(SYS_kcmp, left, right, KCMP_VM, 0UL, 0UL);
-  if (result < 0) return -errno;
-  *order = (int)result;
-  return 0;
-}
-
-int cuserfault_fork(pid_t *child) {
-  pid_t pid = fork();
-  if (pid < 0) return -errno;
-  *child = pid;
   return 0;
 }

@@ -1,5 +1,6 @@
 import Foundation
 import MemoryAccounting
+import ScenarioSupport
 import Testing
 
 /// Known answers: single processes, compared with the figures to the page.

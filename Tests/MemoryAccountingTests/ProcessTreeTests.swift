@@ -1,5 +1,6 @@
 import Foundation
 import MemoryAccounting
+import ScenarioSupport
 import Testing
 
 /// Known answers: trees of real processes, compared with the figures to the page.
@@ -74,10 +75,12 @@ struct ProcessTreeTests {
 
   @Test("sparse writes to 64 kB folios part single pages")
   func folios() throws {
-    let setting = try SystemSetting(
-      "/sys/kernel/mm/transparent_hugepage/hugepages-64kB/enabled", "madvise")
-    defer { setting.putBack() }
-    try expectSparse(try Scenario("sparse", "2560", "16", "65536"))
+    try withSystemState {
+      let setting = try SystemSetting(
+        "/sys/kernel/mm/transparent_hugepage/hugepages-64kB/enabled", "madvise")
+      defer { setting.putBack() }
+      try expectSparse(try Scenario("sparse", "2560", "16", "65536"))
+    }
   }
 
   @Test("two processes in one address space are counted once, and both in what top counts")
@@ -122,7 +125,8 @@ struct ProcessTreeTests {
     #expect(tree.total.copiesMade == related.total.copiesMade)
   }
 
-  @Test("copies are compared with the parent's pages, and those that grandchildren share count once")
+  @Test(
+    "copies are compared with the parent's pages, and those that grandchildren share count once")
   func grandchildren() throws {
     let scenario = try Scenario("family", "100")
     let fresh = try #require(scenario.ranges("fresh").first)

@@ -73,7 +73,7 @@ struct ScaleTests {
   @Test("Snapshot cycles leave no memory, descriptor, thread or mapping behind")
   func snapshotCycles() async {
     await #expect(processExitsWith: .success) {
-      endIfHanging(afterSeconds: runsLongTests ? 500 : 50)
+      endIfHanging()
       for backing in MemoryRegion.Backing.allCases {
         let region = try MemoryRegion(pages: 64, options: .init(backing: backing))
         func cycle(_ number: Int) throws {
@@ -100,7 +100,7 @@ struct ScaleTests {
   @Test("Making regions and letting them go leaves nothing behind either")
   func regionCycles() async {
     await #expect(processExitsWith: .success) {
-      endIfHanging(afterSeconds: runsLongTests ? 500 : 50)
+      endIfHanging()
       func cycle(_ number: Int) throws {
         let options = MemoryRegion.Options(
           backing: number % 2 == 0 ? .sharedMemory : .anonymous, hasOwnHandler: number % 16 == 0)

@@ -3,14 +3,13 @@
 
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/types.h>
 
 /// What the PAGEMAP_SCAN ioctl (Linux 6.7) can say about a page; see
 /// Documentation/admin-guide/mm/pagemap.rst.
-#define CUSERFAULT_PAGE_IS_PRESENT (UINT64_C(1) << 3)
-#define CUSERFAULT_PAGE_IS_SWAPPED (UINT64_C(1) << 4)
-#define CUSERFAULT_PAGE_IS_PFNZERO (UINT64_C(1) << 5)
-#define CUSERFAULT_PAGE_IS_HUGE (UINT64_C(1) << 6)
+#define CUSERFAULT_PAGE_IS_PRESENT (1 << 3)
+#define CUSERFAULT_PAGE_IS_SWAPPED (1 << 4)
+#define CUSERFAULT_PAGE_IS_PFNZERO (1 << 5)
+#define CUSERFAULT_PAGE_IS_HUGE (1 << 6)
 
 /// A run of pages that have the same categories: the kernel's `struct page_region`.
 struct cuserfault_page_region {
@@ -32,18 +31,5 @@ int cuserfault_pagemap_scan(int pagemap, uint64_t start, uint64_t end, uint64_t 
                             uint64_t maximum_pages,
                             struct cuserfault_page_region *_Nonnull regions, size_t capacity,
                             size_t *_Nonnull count, uint64_t *_Nonnull walk_end);
-
-/// Orders the address spaces of two processes: 0 if they share one, 1 if that of `left` sorts
-/// before, 2 if after. The order is stable until the next boot and says nothing else.
-///
-/// The corresponding system call is `kcmp(left, right, KCMP_VM)`.
-/// Returns 0 and sets `order`, or a negative errno.
-int cuserfault_compare_address_spaces(pid_t left, pid_t right, int *_Nonnull order);
-
-/// Forks; `child` receives the child's pid in the parent and 0 in the child. For processes with one
-/// thread: the child may call only what is safe in a signal handler otherwise.
-///
-/// The corresponding system call is `fork()`. Returns 0, or a negative errno.
-int cuserfault_fork(pid_t *_Nonnull child);
 
 #endif

@@ -3,7 +3,8 @@
 /// Every resident page is counted once in `private`, `shared`, `sharedReadOnly` or, unless it is a
 /// zero page, in `copyOnWrite`: `resident` is the sum of the four less `zero`.
 public struct MemoryBreakdown: Codable, Sendable, Hashable {
-  /// Pages in memory, as `top` counts them (RES): without zero pages, which use no memory.
+  /// Pages in memory, as `top` counts them (RES): without zero pages, which use no memory; but with
+  /// those of hugetlb mappings, which `top` leaves out.
   public internal(set) var resident: MemoryFigure
   /// Pages that the kernel, or a userfaultfd handler, would copy on the next write.
   ///

@@ -11,7 +11,8 @@ struct ByteScanner {
   /// The byte at the position, or 0 at the end.
   var current: UInt8 { position < bytes.count ? bytes[position] : 0 }
 
-  mutating func advance(by count: Int = 1) { position += count }
+  /// Moves on, at most to the end.
+  mutating func advance(by count: Int = 1) { position = min(position + count, bytes.count) }
 
   mutating func skipSpaces() {
     while current == UInt8(ascii: " ") || current == UInt8(ascii: "\t") { position += 1 }
@@ -20,20 +21,22 @@ struct ByteScanner {
   /// Moves to the start of the next line.
   mutating func skipLine() {
     while !isAtEnd, current != UInt8(ascii: "\n") { position += 1 }
-    position += 1
+    advance()
   }
 
   /// The rest of the line, without its end; moves to the next line.
   mutating func line() -> ArraySlice<UInt8> {
-    let start = min(position, bytes.count)
-    skipLine()
-    return bytes[start..<min(max(position - 1, start), bytes.count)]
+    let start = position
+    while !isAtEnd, current != UInt8(ascii: "\n") { position += 1 }
+    let end = position
+    advance()
+    return bytes[start..<end]
   }
 
   /// The next word, up to a space or the end of the line.
   mutating func word() -> ArraySlice<UInt8> {
     skipSpaces()
-    let start = min(position, bytes.count)
+    let start = position
     while !isAtEnd, current != UInt8(ascii: " "), current != UInt8(ascii: "\t"),
       current != UInt8(ascii: "\n")
     {

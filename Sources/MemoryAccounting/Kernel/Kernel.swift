@@ -19,13 +19,13 @@ enum Kernel {
   struct PageCategories: OptionSet {
     let rawValue: UInt64
     /// `PAGE_IS_PRESENT`.
-    static let present = PageCategories(rawValue: UInt64(1) << 3)
+    static let present = PageCategories(rawValue: UInt64(CUSERFAULT_PAGE_IS_PRESENT))
     /// `PAGE_IS_SWAPPED`.
-    static let swapped = PageCategories(rawValue: UInt64(1) << 4)
+    static let swapped = PageCategories(rawValue: UInt64(CUSERFAULT_PAGE_IS_SWAPPED))
     /// `PAGE_IS_PFNZERO`.
-    static let zero = PageCategories(rawValue: UInt64(1) << 5)
+    static let zero = PageCategories(rawValue: UInt64(CUSERFAULT_PAGE_IS_PFNZERO))
     /// `PAGE_IS_HUGE`.
-    static let huge = PageCategories(rawValue: UInt64(1) << 6)
+    static let huge = PageCategories(rawValue: UInt64(CUSERFAULT_PAGE_IS_HUGE))
   }
 
   /// Calls `body` with each run of pages in `range` that has any of `categories`; with `isFirstOnly`

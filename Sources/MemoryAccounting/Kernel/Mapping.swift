@@ -10,10 +10,12 @@ struct Mapping {
     case shared
   }
 
-  let range: Range<UInt64>
+  private(set) var range: Range<UInt64>
+  /// Whether this is all of the kernel's mapping, so that its statistics are of the same pages.
+  private(set) var isWhole = true
   let kind: Kind
   /// Where in the file the mapping begins, in bytes.
-  let offset: UInt64
+  private(set) var offset: UInt64
   /// The file's device and inode; both 0 for anonymous memory.
   let device: UInt64
   let inode: UInt64
@@ -76,11 +78,13 @@ struct Mapping {
   }
 
   private func clipped(to limits: Range<UInt64>) -> Mapping? {
-    let clipped = range.clamped(to: limits)
-    if clipped.isEmpty { return nil }
-    return Mapping(
-      range: clipped, kind: kind, offset: offset &+ (clipped.lowerBound - range.lowerBound),
-      device: device, inode: inode, permissions: permissions, name: name)
+    let part = range.clamped(to: limits)
+    if part.isEmpty { return nil }
+    var clipped = self
+    clipped.isWhole = part == range
+    clipped.offset &+= part.lowerBound - range.lowerBound
+    clipped.range = part
+    return clipped
   }
 
   /// The permissions as text.

@@ -68,15 +68,19 @@ final class AddressSpace {
     mappings = Mapping.parse(mapText, clippedTo: limits)
     if countsMappings {
       countsByMapping = Array(repeating: PageCounts(), count: mappings.count)
+    } else {
+      mapText = []
     }
     guard let now = try? ProcessEntry(pid: process.pid), now.startTime == process.startTime,
       !now.isZombie
     else { throw .gone }
   }
 
+  /// Gives back what only reading needs.
   func close() {
     try? pagemap?.close()
     pagemap = nil
+    if countsByMapping.isEmpty { mappings = [] }
   }
 
   /// Reads the entries of the pages from `address` on into `entries`; notices if the address space
@@ -103,10 +107,17 @@ final class AddressSpace {
   }
 
   /// What smaps says of a mapping; read when first needed.
-  func statistics(of mapping: Mapping) -> MappingStatistics? {
+  func statistics(ofMappingAt start: UInt64) -> MappingStatistics? {
     if statistics == nil { statistics = (try? MappingStatistics.read(pid: process.pid)) ?? [:] }
-    return statistics?[mapping.range.lowerBound]
+    return statistics?[start]
   }
+
+  /// Whether any page may have been merged (KSM): not if the kernel says that no mapping was ever
+  /// offered for it, nor in any process that this one was forked from (/proc/PID/ksm_stat).
+  private(set) lazy var mayHaveMergedPages: Bool = {
+    guard let text = try? ProcFile.read("/proc/\(process.pid)/ksm_stat") else { return true }
+    return !String(decoding: text, as: UTF8.self).contains("ksm_mergeable: no")
+  }()
 
   func name(of mapping: Mapping) -> String {
     String(decoding: mapText[mapping.name], as: UTF8.self)

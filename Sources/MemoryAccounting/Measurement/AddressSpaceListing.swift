@@ -39,8 +39,9 @@ final class AddressSpaceListing {
   /// The address space of a process, or `nil` if it has none that may be read.
   func space(of pid: Int32) -> AddressSpace? { spaceOfProcess[pid] }
 
-  /// Takes an address space out that turned out not to be readable.
+  /// Takes an address space out that turned out not to be readable; nothing can be compared with it.
   func deny(_ space: AddressSpace) {
+    for other in spaceOfProcess.values where other.origin === space { other.origin = nil }
     for (pid, other) in spaceOfProcess where other === space {
       spaceOfProcess[pid] = nil
       conditions[pid] = .denied

@@ -8,8 +8,7 @@ enum MappingResolution {
       || current.hasMergedPages && session.flags == nil
     if needsStatistics {
       let mapping = space.mappings[space.currentIndex]
-      let isWhole = session.options.addresses.map { $0.contains(mapping.range) } ?? true
-      if isWhole, let statistics = space.statistics(of: mapping) {
+      if mapping.isWhole, let statistics = space.statistics(ofMappingAt: mapping.range.lowerBound) {
         settle(&current, mapping, statistics, &space.quality)
         if current.doubtfulSwap > 0 { settleSwap(&current, statistics, space) }
       } else {
@@ -96,20 +95,14 @@ enum MappingResolution {
   /// Whether smaps knows that nobody else maps any page of the block's mapping, which it tells for
   /// less than /proc/kpagecount does.
   private static func isUnshared(_ block: HugeBlock) -> Bool {
-    let mapping = block.space.mappings[block.mappingIndex]
-    guard let statistics = block.space.statistics(of: mapping) else { return false }
+    guard let statistics = block.space.statistics(ofMappingAt: block.mappingStart) else {
+      return false
+    }
     return statistics.shared == 0 && statistics.private > 0
   }
 
   private static func add(_ counts: PageCounts, to space: AddressSpace, mappingIndex: Int) {
     space.counts.add(counts)
     if !space.countsByMapping.isEmpty { space.countsByMapping[mappingIndex].add(counts) }
-  }
-}
-
-extension Range<UInt64> {
-  /// Whether the whole of `other` lies in the range.
-  func contains(_ other: Range<UInt64>) -> Bool {
-    lowerBound <= other.lowerBound && other.upperBound <= upperBound
   }
 }

@@ -4,6 +4,7 @@ internal import SystemPackage
 struct HugeBlock {
   let space: AddressSpace
   let mappingIndex: Int
+  let mappingStart: UInt64
   let isWritable: Bool
   let isProtected: Bool
   let firstFrame: UInt64
@@ -47,7 +48,8 @@ extension PageClassifier {
     }
     session.hugeBlocks.append(
       HugeBlock(
-        space: space, mappingIndex: space.currentIndex, isWritable: isWritable,
+        space: space, mappingIndex: space.currentIndex,
+        mappingStart: mapping.range.lowerBound, isWritable: isWritable,
         isProtected: first.has(PagemapEntry.userfaultProtected), firstFrame: frame,
         address: address))
     return true

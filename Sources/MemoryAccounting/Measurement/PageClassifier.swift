@@ -24,8 +24,11 @@ struct PageClassifier {
     system = session.system
     frames = session.frames
     isWritable = mapping.kind == .privateWritable
-    if system.hasMergedPages, mapping.kind != .shared, !current.hasMergedPages {
-      current.hasMergedPages = space.statistics(of: mapping)?.merged ?? 0 > 0
+    if system.hasMergedPages, mapping.kind != .shared, !current.hasMergedPages,
+      space.mayHaveMergedPages
+    {
+      current.hasMergedPages =
+        space.statistics(ofMappingAt: mapping.range.lowerBound)?.merged ?? 0 > 0
     }
   }
 

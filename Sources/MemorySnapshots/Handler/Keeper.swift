@@ -58,9 +58,12 @@ struct Keeper {
     return unsafe handler.pointee.store.pointee.refill(reservePages: reserve)
   }
 
+  /// Whether there is memory to hand back, now or once a reserve that a burst has raised is lowered
+  /// again.
   private var hasSpareMemory: Bool {
-    unsafe handler.pointee.store.pointee.pages.freeSlots
-      > reserve + handler.pointee.store.pointee.reservePages
+    let chunk = unsafe handler.pointee.store.pointee.reservePages
+    return unsafe handler.pointee.store.pointee.pages.freeSlots > reserve + chunk
+      || reserve > 2 * chunk
   }
 
   /// Once a tick.
@@ -92,12 +95,8 @@ struct Keeper {
         case .needsPatience: next = min(next, Keeper.retryDelay)
         }
       }
-      if unsafe region.pointee.wantsDisarming.exchange(false, ordering: .acquiringAndReleasing),
-        unsafe !region.pointee.disarm(slices: Keeper.slicesPerPass)
-      {
-        unsafe region.pointee.wantsDisarming.store(true, ordering: .releasing)
-        next = 0
-      }
+      let rest = unsafe region.pointee.disarm(slices: Keeper.slicesPerPass)
+      if rest >= 0 { next = min(next, rest) }
       let more = unsafe region.pointee.preserveHotPages(FaultResolver(region: region))
       if more >= 0 { next = min(next, more) }
     }

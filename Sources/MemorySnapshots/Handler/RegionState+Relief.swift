@@ -33,10 +33,15 @@ extension RegionState {
     }
     guard let relief = attempt else { return .needsPatience }
     if let relief { return relief }
-    _ = starved.exchange(0)
+    wakeStarved()
+    return .done
+  }
+
+  /// Wakes the faults that were put aside for want of a slot: they try again.
+  func wakeStarved() {
+    guard starved.exchange(0) != 0 else { return }
     starved.wakeAll()
     wakeWaiters()
-    return .done
   }
 
   private var isBelowLimit: Bool {
@@ -65,25 +70,33 @@ extension RegionState {
     return hasRoom(snapshots)
   }
 
-  /// Lifts the protection of up to `count` slices, unless a snapshot has been taken meanwhile.
-  /// True if there is nothing left to lift.
-  func disarm(slices count: Int) -> Bool {
+  /// Lifts the protection of up to `count` slices, if the last snapshot has gone. Returns after how
+  /// many nanoseconds there is more to do, less than zero for nothing.
+  func disarm(slices count: Int) -> Int64 {
+    guard wantsDisarming.exchange(false, ordering: .acquiringAndReleasing) else { return -1 }
     var lifted = 0
     for slice in 0..<slices.count where !slices.isOpen(slice: slice) {
-      if lifted == count { return false }
-      let isIdle = control.withLockIfAvailable { snapshots in
-        guard snapshots.isEmpty else { return false }
-        // Whoever prepares pages for writing must not find them open before they are.
-        gate.close()
-        slices.open(slice: slice)
-        unprotect(pages(ofSlice: slice))
-        openGate()
-        return true
+      guard lifted < count, let isIdle = disarm(slice: slice) else {
+        wantsDisarming.store(true, ordering: .releasing)
+        return lifted < count ? 1_000_000 : 0
       }
-      guard let isIdle else { return false }
-      guard isIdle else { return true }
+      // A snapshot has been taken meanwhile; the last to go asks again.
+      guard isIdle else { return -1 }
       lifted += 1
     }
-    return true
+    return -1
+  }
+
+  /// `nil` if the region is busy.
+  private func disarm(slice: Int) -> Bool? {
+    control.withLockIfAvailable { snapshots in
+      guard snapshots.isEmpty else { return false }
+      // Whoever prepares pages for writing must not find them open before they are.
+      gate.close()
+      slices.open(slice: slice)
+      unprotect(pages(ofSlice: slice))
+      openGate()
+      return true
+    }
   }
 }

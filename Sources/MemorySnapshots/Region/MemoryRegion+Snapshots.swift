@@ -89,13 +89,13 @@ extension MemoryRegion {
     }
   }
 
-  /// Rolls back those of the pages that differ: one that reads as it did need not be written to, nor
-  /// preserved for that.
+  /// Rolls pages back, but for those that were preserved on a guess and read as they did: they need
+  /// not be written to, nor preserved for that.
   private func restore(_ pages: Range<Int>, _ reader: SnapshotReader) {
     var page = pages.lowerBound
     while page < pages.upperBound {
       let start = page
-      while page < pages.upperBound, !reader.isSame(page, in: nil) { page += 1 }
+      while page < pages.upperBound, !reader.wasOnlyGuessed(page, until: nil) { page += 1 }
       if page == start {
         page += 1
       } else {

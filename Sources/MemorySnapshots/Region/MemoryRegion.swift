@@ -80,8 +80,8 @@ public final class MemoryRegion: @unchecked Sendable {
   /// The memory is not unmapped when the region goes; it must stay mapped, as it is, until then.
   /// `options.backing` has no effect: private and shared mappings are told apart. Views copy pages as
   /// they are read. Other processes that map the same shared memory bypass the protection. Forked
-  /// children do not get the memory as long as the region lives. Do not adopt memory of malloc(3), a
-  /// thread's stack, or anything else that the library's callers run on.
+  /// children do not get the memory as long as the region lives. Do not adopt memory that malloc(3)
+  /// manages, because the library's own state may come to lie in it, nor a thread's stack.
   ///
   /// - Parameters:
   ///   - buffer: Whole pages of readable, writable, anonymous or shared memory (mmap(2) with

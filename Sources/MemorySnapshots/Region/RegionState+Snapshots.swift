@@ -76,11 +76,12 @@ extension RegionState {
         unsafe store.pointee.callKeeper()
       }
     }
-    // A fault that waits for a slot may find one now, and the keeper must know of memory to hand back:
-    // called once for each chunk's worth that falls free.
+    // A fault that waits for a slot may find one now, or need none any more.
+    wakeStarved()
+    // The keeper must know of memory to hand back: called once for each chunk that falls free.
     let chunk = unsafe store.pointee.pages.slotsPerChunk
     let hasFreedChunk = unsafe store.pointee.pages.freeSlots / chunk > freeSlots / chunk
-    if hasFreedChunk || starved.load() != 0 { unsafe store.pointee.callKeeper() }
+    if hasFreedChunk { unsafe store.pointee.callKeeper() }
   }
 
   private func freeAll(_ list: inout VersionList) {

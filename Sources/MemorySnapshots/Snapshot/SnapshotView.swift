@@ -13,9 +13,9 @@ internal import SystemPackage
 /// invalidated, and the memory that the view needs is not bounded by `storeLimit`. The memory goes
 /// with the view; nothing obtained from it may be used afterwards.
 ///
-/// Where userfaultfd is open to user mode only (`UserfaultSupport.Method.userModeOnly`), a system call
-/// that reads from a view of a region that is not `.sharedMemory` fails with EFAULT for pages not
-/// read before; use `MemorySnapshot.write(to:)` there.
+/// Where userfaultfd is open to user mode only (`UserfaultSupport.Method.userModeOnly`), or the region's
+/// faults are delivered inline, a system call that reads from a view of a region that is not
+/// `.sharedMemory` fails with EFAULT for pages not read before; use `MemorySnapshot.write(to:)` there.
 ///
 /// Safe to share: the mapping is not written to after it was made, but by the kernel's copies of
 /// what it holds already.

@@ -16,7 +16,7 @@ struct FaultFigure: Codable {
   /// The writer's wait as a multiple of that with the plain handler.
   let ratio: Double
 
-  private static var rounds: Int { 21 }
+  private static var rounds: Int { 31 }
   private static var mostFaults: Int { 2000 }
 
   init(_ byteCount: Int, _ bar: ProgressBar) throws {
@@ -24,23 +24,36 @@ struct FaultFigure: Codable {
     let pageSize = Machine.pageSize
     let region = try makePopulatedRegion(byteCount)
     let pageCount = region.byteCount / pageSize
-    faultsPerRound = min(FaultFigure.mostFaults, pageCount)
-    let plain = try PlainHandler(byteCount: region.byteCount, slots: faultsPerRound)
+    let faults = min(FaultFigure.mostFaults, pageCount)
+    faultsPerRound = faults
+    let plain = try PlainHandler(byteCount: region.byteCount, slots: faults)
     var times: [UInt64] = []
     var plainTimes: [UInt64] = []
     var plainServiceTimes: [UInt64] = []
     for round in 0..<FaultFigure.rounds {
-      let pages = randomPages(faultsPerRound, of: pageCount, &random)
+      let pages = randomPages(faults, of: pageCount, &random)
       func time(_ memory: UnsafeMutableRawPointer) -> UInt64 {
         unsafe cdemo_time_writes(memory, pageSize, pages, pages.count, UInt64(round))
           / UInt64(pages.count)
       }
-      let snapshot = try region.makeSnapshot()
-      unsafe times.append(time(region.baseAddress))
-      snapshot.release()
-      try plain.protect()
-      unsafe plainTimes.append(time(plain.memory))
-      plainServiceTimes.append(median(plain.serviceTimes(faultsPerRound)))
+      func timeLibrary() throws {
+        let snapshot = try region.makeSnapshot()
+        unsafe times.append(time(region.baseAddress))
+        snapshot.release()
+      }
+      func timePlain() throws {
+        try plain.protect()
+        unsafe plainTimes.append(time(plain.memory))
+        plainServiceTimes.append(median(plain.serviceTimes(faults)))
+      }
+      // Each goes first in turn: the processor may be slower after a pause.
+      if round % 2 == 0 {
+        try timeLibrary()
+        try timePlain()
+      } else {
+        try timePlain()
+        try timeLibrary()
+      }
       bar.update(round + 1, of: FaultFigure.rounds)
     }
     writerNanoseconds = median(times)

@@ -9,21 +9,27 @@ struct PauseFigure: Codable {
   let dirtyPages: Int
   /// The call of `makeSnapshot()` after that many pages were written to.
   let snapshotNanoseconds: UInt64
-  /// The first call, which protects every page.
+  /// The first call of a region, which protects every page.
   let firstSnapshotNanoseconds: UInt64
   /// With ordinary memory in small pages beside `.sharedMemory`, in huge ones beside `.anonymous`.
   let forkNanoseconds: UInt64
   /// The pause as a part of what fork takes.
   let ratio: Double
 
+  /// How many regions to take a first snapshot of.
+  private static var regions: Int { 3 }
   private static var rounds: Int { 15 }
 
   init(_ byteCount: Int, _ backing: MemoryRegion.Backing, _ bar: ProgressBar) throws {
     self.backing = backing
     var random = SplitMix(state: 1)
     let pageSize = Machine.pageSize
-    let region = try makePopulatedRegion(byteCount, .init(backing: backing))
     let ordinary = try OrdinaryMemory(byteCount, usesHugePages: backing == .anonymous)
+    firstSnapshotNanoseconds = median(
+      try (0..<PauseFigure.regions).map { _ in
+        try PauseFigure.timeFirstSnapshot(byteCount, backing)
+      })
+    let region = try makePopulatedRegion(byteCount, .init(backing: backing))
     let pageCount = region.byteCount / pageSize
     dirtyPages = max(1, pageCount / 100)
     var snapshot: MemorySnapshot?
@@ -35,7 +41,7 @@ struct PauseFigure: Codable {
       snapshot = next
       return time
     }
-    firstSnapshotNanoseconds = try timeSnapshot()
+    _ = try timeSnapshot()
     var pauses: [UInt64] = []
     var forks: [UInt64] = []
     for round in 0..<PauseFigure.rounds {
@@ -48,6 +54,17 @@ struct PauseFigure: Codable {
     snapshotNanoseconds = median(pauses)
     forkNanoseconds = median(forks)
     ratio = Double(snapshotNanoseconds) / Double(forkNanoseconds)
+  }
+
+  private static func timeFirstSnapshot(
+    _ byteCount: Int, _ backing: MemoryRegion.Backing
+  ) throws -> UInt64 {
+    let region = try makePopulatedRegion(byteCount, .init(backing: backing))
+    let start = ContinuousClock.now
+    let snapshot = try region.makeSnapshot()
+    let time = (ContinuousClock.now - start).nanoseconds
+    snapshot.release()
+    return time
   }
 
   func print(_ narration: Narration) throws(ToolError) {

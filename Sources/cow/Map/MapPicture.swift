@@ -31,7 +31,7 @@ struct MapPicture {
         + "stroke=\"none\" shape-rendering=\"crispEdges\">",
       "<rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>",
       "<text x=\"\(left)\" y=\"\(Self.margin + 12)\" font-size=\"15\" fill=\"#222222\">"
-        + "Address space of \(process.id) (\(escaped(process.process.name)))</text>",
+        + "Address space of \(process.id) (\(escaped(process.process.name.printable)))</text>",
       "<text x=\"\(left)\" y=\"\(Self.margin + 30)\" fill=\"#555555\">"
         + "one cell is \(units.text(picture.bytesPerCell)); empty cells are gaps</text>",
     ]

@@ -26,7 +26,7 @@ struct MapText {
   func text(_ process: ProcessMemory, _ picture: AddressSpacePicture) -> String {
     let rows = MapLayout(picture, cellsPerRow: cellsPerRow).rows
     var lines = [
-      style.bold("\(process.id) \(process.process.name)")
+      style.bold("\(process.id) \(process.process.name.printable)")
         + ": one cell is \(units.text(picture.bytesPerCell)) of address space"
     ]
     if style.isEnabled {

@@ -33,12 +33,16 @@ struct ProcessSelection: ParsableArguments {
     }
   }
 
-  /// The selected processes as the kernel lists them now, parents before children.
-  func entries() throws(ToolError) -> [ProcessEntry] {
+  /// The selected processes as the kernel lists them now, parents before children. With
+  /// `ignoresEnded`, one that is named need not exist any more, as long as another does.
+  func entries(ignoresEnded: Bool = false) throws(ToolError) -> [ProcessEntry] {
     let all = try accounting { () throws(AccountingError) in try ProcessEntry.all() }
     var roots: [Int32] = []
     for pid in pids {
       guard all.contains(where: { $0.pid == pid }) else {
+        if ignoresEnded, pids.contains(where: { pid in all.contains { $0.pid == pid } }) {
+          continue
+        }
         throw ToolError(
           .noInput, "no process \(pid) (or /proc is mounted with hidepid and hides it)")
       }

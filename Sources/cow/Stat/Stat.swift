@@ -1,12 +1,6 @@
 internal import ArgumentParser
 internal import MemoryAccounting
 
-#if canImport(Glibc)
-  internal import Glibc
-#elseif canImport(Musl)
-  internal import Musl
-#endif
-
 /// `cow stat`: the memory of processes, once.
 struct Stat: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -62,38 +56,5 @@ struct Stat: ParsableCommand {
       try StandardOutput.write(table.text(includingMappings: maps))
     }
     if let obstacle { throw obstacle.error }
-  }
-}
-
-/// Raises the soft limit of open files as far as it goes: related processes are read side by side.
-func raiseOpenFileLimit() {
-  var limit = rlimit()
-  let kind = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
-  guard unsafe getrlimit(kind, &limit) == 0, limit.rlim_cur < limit.rlim_max else { return }
-  limit.rlim_cur = limit.rlim_max
-  unsafe _ = setrlimit(kind, &limit)
-}
-
-/// Why nothing at all can be said about the processes that were asked for.
-struct StatObstacle {
-  let error: ToolError
-
-  /// `nil` if at least one process was read.
-  init?(_ tree: ProcessTree) {
-    let processes = tree.processes
-    guard !processes.contains(where: { $0.condition != .denied && $0.condition != .gone }) else {
-      return nil
-    }
-    let one = processes.count == 1 ? processes.first?.process : nil
-    if processes.contains(where: { $0.condition == .denied }) {
-      let whom = one.map { "process \($0.pid) (\($0.name), user \($0.user))" }
-      error = ToolError(
-        .noPermission,
-        "the memory of \(whom ?? "these processes") may not be read: "
-          + "be its user, or root, and see that no security policy forbids it")
-    } else {
-      let whom = one.map { "process \($0.pid)" }
-      error = ToolError(.noInput, "\(whom ?? "these processes") ended before being read")
-    }
   }
 }

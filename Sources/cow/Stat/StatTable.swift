@@ -10,8 +10,15 @@ struct StatTable {
 
   private struct Column {
     let title: String
-    /// `nil` where a process has no such figure.
-    let figure: (ProcessMemory) -> MemoryFigure?
+    /// The figure of a process or of a mapping; `nil` if only processes have it.
+    var memory: KeyPath<MemoryBreakdown, MemoryFigure>?
+    /// The figure of a process that has a parent to be compared with.
+    var parting: KeyPath<ProcessMemory, MemoryFigure?>?
+    var style: (Style) -> (String) -> String = { _ in { $0 } }
+
+    func figure(of process: ProcessMemory) -> MemoryFigure? {
+      memory.map { process.memory[keyPath: $0] } ?? parting.flatMap { process[keyPath: $0] }
+    }
   }
 
   private static let width = 100
@@ -22,27 +29,30 @@ struct StatTable {
     self.style = style
     forest = ProcessForest(tree.processes, order: order)
     var columns = [
-      Column(title: "RES") { $0.memory.resident },
-      Column(title: "COW") { $0.memory.copyOnWrite },
-      Column(title: "PRIVATE") { $0.memory.private },
-      Column(title: "SHARED") { $0.memory.shared },
+      Column(title: "RES", memory: \.resident),
+      Column(title: "COW", memory: \.copyOnWrite, style: Style.yellow),
+      Column(title: "PRIVATE", memory: \.private, style: Style.green),
+      Column(title: "SHARED", memory: \.shared),
     ]
     // Columns that would be empty make room for names.
     let total = tree.total.memory
     if total.userfaultProtected.bytes != 0 {
-      columns.append(Column(title: "UFFD-WP") { $0.memory.userfaultProtected })
+      columns.append(
+        Column(title: "UFFD-WP", memory: \.userfaultProtected, style: Style.yellow))
     }
-    if total.swapped.bytes != 0 { columns.append(Column(title: "SWAP") { $0.memory.swapped }) }
+    if total.swapped.bytes != 0 { columns.append(Column(title: "SWAP", memory: \.swapped)) }
     if tree.processes.contains(where: { $0.diverged != nil }) {
-      columns.append(Column(title: "DIVERGED") { $0.diverged })
-      columns.append(Column(title: "FRESH") { $0.fresh })
+      columns.append(Column(title: "DIVERGED", parting: \.diverged))
+      columns.append(Column(title: "FRESH", parting: \.fresh))
     }
     self.columns = columns
   }
 
   /// The whole table, with the sentence that sums it up.
   func text(includingMappings: Bool) -> String {
-    let cells = forest.rows.map { row in columns.map { cell($0.figure(row.process), row.process) } }
+    let cells = forest.rows.map { row in
+      columns.map { cell($0.figure(of: row.process), row.process) }
+    }
     let mappings =
       includingMappings ? forest.rows.map { $0.process.mappings.map(mappingCells) } : []
     let all = cells + mappings.joined()
@@ -74,32 +84,30 @@ struct StatTable {
 
   private func numbers(_ cells: [String], _ widths: [Int]) -> String {
     zip(cells, zip(columns, widths)).map { cell, column in
-      let text = "  " + padded(cell, column.1)
-      switch column.0.title {
-      case "COW", "UFFD-WP": return style.yellow(text)
-      case "PRIVATE": return style.green(text)
-      default: return text
-      }
+      column.0.style(style)("  " + padded(cell, column.1))
     }.joined()
   }
 
   private func cell(_ figure: MemoryFigure?, _ process: ProcessMemory) -> String {
     if process.condition == .gone { return "gone" }
     guard let figure else { return "-" }
+    return text(figure)
+  }
+
+  private func text(_ figure: MemoryFigure) -> String {
     guard let bytes = figure.bytes else { return "denied" }
     return (figure.exactness == .estimate ? "~" : "") + units.text(bytes)
   }
 
   private func mappingCells(_ mapping: MappingMemory) -> [String] {
-    let row = ProcessMemory.columns(of: mapping.memory)
-    return columns.map { column in
-      guard let figure = row[column.title], let bytes = figure.bytes else { return "" }
-      return (figure.exactness == .estimate ? "~" : "") + units.text(bytes)
+    columns.map { column in
+      guard let memory = column.memory else { return "" }
+      return text(mapping.memory[keyPath: memory])
     }
   }
 
   private func name(of process: ProcessMemory) -> String {
-    let name = process.process.name
+    let name = process.process.name.printable
     switch process.condition {
     case .kernelThread: return "[\(name)]"
     case .zombie: return "\(name) (zombie)"
@@ -112,7 +120,8 @@ struct StatTable {
     let start = String(mapping.addresses.lowerBound, radix: 16)
     let file = mapping.name.split(separator: "/").last.map(String.init) ?? ""
     let name = mapping.name.hasPrefix("/") ? file : mapping.name
-    return fitted("\(start) \(mapping.permissions) \(name.isEmpty ? "anonymous" : name)", room)
+    let shown = name.isEmpty ? "anonymous" : name.printable
+    return fitted("\(start) \(mapping.permissions) \(shown)", room)
   }
 
   private func padded(_ text: String, _ width: Int) -> String {
@@ -121,15 +130,5 @@ struct StatTable {
 
   private func fitted(_ text: String, _ width: Int) -> String {
     text.count <= width ? text : String(text.prefix(max(width - 1, 0))) + "…"
-  }
-}
-
-extension ProcessMemory {
-  /// A mapping's figures by the titles of the table's columns; nothing parts mapping by mapping.
-  fileprivate static func columns(of memory: MemoryBreakdown) -> [String: MemoryFigure] {
-    [
-      "RES": memory.resident, "COW": memory.copyOnWrite, "PRIVATE": memory.private,
-      "SHARED": memory.shared, "UFFD-WP": memory.userfaultProtected, "SWAP": memory.swapped,
-    ]
   }
 }

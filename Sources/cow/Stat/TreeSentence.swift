@@ -17,8 +17,8 @@ struct TreeSentence {
     let gone = tree.processes.filter { $0.condition == .gone }
     if !denied.isEmpty {
       lines.append(
-        "\(count(denied.count, "process")) may not be read (another user's, or protected): "
-          + "run as root for all figures")
+        "\(count(denied.count, "process")) may not be read (another user's, or protected from everyone): "
+          + "the sums are denied too")
     }
     if !gone.isEmpty {
       lines.append("\(count(gone.count, "process")) ended before being read and is not counted")

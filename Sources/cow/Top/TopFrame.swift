@@ -42,7 +42,8 @@ struct TopFrame {
       text(row.resident), text(memory?.copyOnWrite), text(memory?.private),
       text(row.scanned?.diverged), row.copied.map(units.text) ?? "-",
     ]
-    return zip(cells, Self.columns).map { padded($0, $1.width) }.joined() + "  " + row.entry.name
+    return zip(cells, Self.columns).map { padded($0, $1.width) }.joined() + "  "
+      + row.entry.name.printable
   }
 
   private func text(_ figure: MemoryFigure?) -> String {

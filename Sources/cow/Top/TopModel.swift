@@ -65,7 +65,8 @@ struct TopModel {
   }
 
   private func listed() throws(ToolError) -> [ProcessEntry] {
-    guard selection.isEmpty else { return try selection.entries() }
+    // What was there at first may end while it is watched.
+    guard selection.isEmpty else { return try selection.entries(ignoresEnded: !rows.isEmpty) }
     return try accounting { () throws(AccountingError) in try ProcessEntry.all() }
       .filter { !$0.isKernelThread }
   }

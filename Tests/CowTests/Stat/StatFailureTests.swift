@@ -1,4 +1,5 @@
 import Foundation
+import ScenarioSupport
 import Testing
 
 /// Bad input: one clear line on standard error, a code of sysexits, no figures.
@@ -78,7 +79,8 @@ struct StatFailureTests {
   /// Runs a command of the shell in a mount namespace of its own.
   private func inMountNamespace(_ command: String) throws -> Tool.Result {
     try Tool.run(
-      program: "/usr/bin/env", ["unshare", "--mount", "--propagation", "private", "sh", "-c", command])
+      program: "/usr/bin/env",
+      ["unshare", "--mount", "--propagation", "private", "sh", "-c", command])
   }
 
   private static let canUnshare =

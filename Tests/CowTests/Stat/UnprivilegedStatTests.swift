@@ -1,4 +1,5 @@
 import Foundation
+import ScenarioSupport
 import Testing
 
 /// Figures without frame numbers beside those with: equal where they are called exact, within 2 %
@@ -27,6 +28,32 @@ struct UnprivilegedStatTests {
   func hugePagesSharedOutside() throws {
     let scenario = try Scenario(["sparse", "2560", "16", "2097152"], user: nobody)
     try compare(scenario, "--only")
+  }
+
+  @Test(
+    "agrees when memory is in folios, merged, or in swap space", .serialized, arguments: [0, 1, 2])
+  func systemStates(state: Int) throws {
+    try withSystemState {
+      switch state {
+      case 0:
+        let setting = try SystemSetting(
+          "/sys/kernel/mm/transparent_hugepage/hugepages-64kB/enabled", "madvise")
+        defer { setting.putBack() }
+        try compare(try Scenario(["sparse", "2560", "16", "65536"], user: nobody))
+      case 1:
+        let merging = try SamepageMerging()
+        defer { merging.putBack() }
+        try compare(try Scenario(["merged", "2560"], user: nobody))
+      default:
+        let swap = try SwapFile(megabytes: 32)
+        defer { swap.remove() }
+        let scenario = try Scenario(["swap", "2560"], user: nobody)
+        try compare(scenario)
+        try scenario.next()
+        try compare(scenario)
+        try compare(try Scenario(["protected", "unpopulated", "2560", "2000"], user: nobody))
+      }
+    }
   }
 
   private func compare(_ scenario: Scenario, _ options: String...) throws {

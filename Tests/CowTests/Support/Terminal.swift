@@ -61,12 +61,13 @@ final class TestTerminal {
 
   /// Reads until `text` has been shown once more.
   func waitFor(_ text: String) throws {
-    var seen = ""
-    while !seen.contains(text) {
+    // Decoded as a whole: a character may be cut by the end of a read.
+    var seen = Data()
+    while !String(decoding: seen, as: UTF8.self).contains(text) {
       let data = controller.availableData
       try #require(!data.isEmpty, "the terminal was closed before '\(text)'")
-      seen += String(decoding: data, as: UTF8.self)
+      seen += data
     }
-    shown += seen
+    shown += String(decoding: seen, as: UTF8.self)
   }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import ScenarioSupport
 import Testing
 
 /// The built `cow`, run as a user would.
@@ -17,7 +18,7 @@ enum Tool {
     URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
 
   static let path = directory.appendingPathComponent("cow").path
-  static let scenarios = directory.appendingPathComponent("accounting-scenarios").path
+  static let scenarios = Scenario.path
 
   static func run(_ arguments: String..., environment: [String: String] = [:]) throws -> Result {
     try run(program: path, arguments, environment: environment)

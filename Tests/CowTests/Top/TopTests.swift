@@ -1,4 +1,5 @@
 import Foundation
+import ScenarioSupport
 import Testing
 
 @Suite("cow top")
@@ -49,7 +50,8 @@ struct TopTests {
     #expect(terminal.isCooked)
   }
 
-  @Test("fits a terminal, sorts by the key that is typed, and takes one without a size for 80 by 24")
+  @Test(
+    "fits a terminal, sorts by the key that is typed, and takes one without a size for 80 by 24")
   func layout() throws {
     let scenario = try Scenario("fork", "100", "40", "0", "0")
     for (columns, rows) in [(60, 12), (0, 0)] {

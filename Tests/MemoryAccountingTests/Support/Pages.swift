@@ -1,5 +1,6 @@
 import Foundation
 import MemoryAccounting
+import ScenarioSupport
 
 let pageSize = UInt64(sysconf(Int32(_SC_PAGESIZE)))
 
@@ -12,6 +13,15 @@ let seesFrames: Bool = {
 extension MemoryFigure {
   /// The figure in pages; `nil` if it is denied.
   var pages: UInt64? { bytes.map { $0 / pageSize } }
+}
+
+extension Scenario {
+  /// The processes of the scenario, of which only its own memory is counted.
+  func tree() throws -> ProcessTree {
+    var options = AccountingOptions()
+    options.addresses = range
+    return try ProcessTree(root: root, options: options)
+  }
 }
 
 extension ProcessTree {

@@ -59,7 +59,7 @@ func memoryStatus(_ field: String) -> Int {
 }
 
 /// Ends a process of the test's own if it hangs.
-func endIfHanging(afterSeconds seconds: UInt32 = 50) { alarm(seconds) }
+func endIfHanging() { alarm(runsLongTests ? 500 : 50) }
 
 /// Whether the long variants run: in CI, or when asked for.
 let runsLongTests: Bool = {

@@ -1,19 +1,26 @@
 import Foundation
-import MemoryAccounting
 import Testing
 
 /// A process, and what it started, whose memory is known to the page (Tests/AccountingScenarios).
 /// All of it ends with the value.
-final class Scenario {
+package final class Scenario {
   private let process = Process()
   private let input = Pipe()
   private let output = Pipe()
   private var unread: [UInt8] = []
   private var values: [String: [[String]]] = [:]
 
+  /// The program that builds scenarios: beside this test, as all products of the build.
+  package static let path =
+    URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
+    .appendingPathComponent("accounting-scenarios").path
+
   /// Starts a scenario and waits until it stands.
-  init(_ arguments: String..., user: UInt32? = nil) throws {
-    process.executableURL = Self.directory.appendingPathComponent("accounting-scenarios")
+  package convenience init(_ arguments: String...) throws { try self.init(arguments, user: nil) }
+
+  /// Starts a scenario as `user` and waits until it stands.
+  package init(_ arguments: [String], user: UInt32? = nil) throws {
+    process.executableURL = URL(fileURLWithPath: Self.path)
     process.arguments = (user.map { ["user", "\($0)"] } ?? []) + arguments
     process.standardInput = input
     process.standardOutput = output
@@ -26,36 +33,25 @@ final class Scenario {
     process.waitUntilExit()
   }
 
-  /// Where the products of the build are: beside this test.
-  static let directory =
-    URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
-
   /// Goes on to the next stage, and waits until it stands.
-  func next() throws {
+  package func next() throws {
     try input.fileHandleForWriting.write(contentsOf: Data("\n".utf8))
     try waitUntilReady()
   }
 
-  var root: Int32 { pids("root")[0] }
-  var children: [Int32] { pids("child") }
+  package var root: Int32 { pids("root")[0] }
+  package var children: [Int32] { pids("child") }
 
   /// The memory that the scenario is about.
-  var range: Range<UInt64> { ranges("range")[0] }
+  package var range: Range<UInt64> { ranges("range")[0] }
 
-  func pids(_ key: String) -> [Int32] { (values[key] ?? []).compactMap { Int32($0[0]) } }
+  package func pids(_ key: String) -> [Int32] { (values[key] ?? []).compactMap { Int32($0[0]) } }
 
-  func ranges(_ key: String) -> [Range<UInt64>] {
+  package func ranges(_ key: String) -> [Range<UInt64>] {
     (values[key] ?? []).compactMap { words in
       guard let start = UInt64(words[0]), let end = UInt64(words[1]) else { return nil }
       return start..<end
     }
-  }
-
-  /// The processes of the scenario, of which only its own memory is counted.
-  func tree() throws -> ProcessTree {
-    var options = AccountingOptions()
-    options.addresses = range
-    return try ProcessTree(root: root, options: options)
   }
 
   private func waitUntilReady() throws {
@@ -85,6 +81,6 @@ final class Scenario {
   }
 }
 
-struct ScenarioError: Error {
-  let message: String
+package struct ScenarioError: Error {
+  package let message: String
 }

@@ -1,0 +1,56 @@
+import Foundation
+
+/// Runs every peer once a round, so that what changes on the machine in the course of a run changes
+/// for all of them alike. Each round begins with another peer: none always follows the same one.
+struct Rounds {
+  var count: Int
+  var scenario: String
+  /// What to print for a peer that is not available.
+  var condition: String
+
+  /// Calls `measure` for each peer in each round. A peer that throws is noted as not available, once,
+  /// and left out from then on.
+  func run<Contestant: Named>(
+    _ contestants: [Contestant], into measurements: inout Measurements,
+    measure: (_ contestant: Contestant, _ round: Int, _ samples: inout Samples) throws -> Void
+  ) {
+    var failed: Set<String> = []
+    FileHandle.standardError.write(Data("measuring \(scenario): \(condition)\n".utf8))
+    for round in 0..<count {
+      for position in contestants.indices {
+        let contestant = contestants[(position + round) % contestants.count]
+        guard !failed.contains(contestant.name) else { continue }
+        var samples = Samples()
+        do {
+          try measure(contestant, round, &samples)
+          for value in samples.values {
+            measurements.add(
+              value.sample,
+              to: SeriesKey(
+                scenario: scenario, condition: value.condition ?? condition,
+                peer: contestant.name, metric: value.metric))
+          }
+        } catch {
+          failed.insert(contestant.name)
+          measurements.markUnavailable(
+            scenario: scenario, condition: condition, peer: contestant.name,
+            reason: "\(error)")
+        }
+      }
+    }
+  }
+}
+
+protocol Named {
+  var name: String { get }
+}
+
+/// What one peer measured in one round.
+struct Samples {
+  private(set) var values: [(condition: String?, metric: String, sample: Double)] = []
+
+  /// Adds a sample; the condition is that of the rounds unless another is given.
+  mutating func add(_ sample: Double, _ metric: String, condition: String? = nil) {
+    values.append((condition, metric, sample))
+  }
+}

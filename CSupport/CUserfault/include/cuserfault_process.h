@@ -1,0 +1,19 @@
+#ifndef CUSERFAULT_PROCESS_H
+#define CUSERFAULT_PROCESS_H
+
+#include <sys/types.h>
+
+/// Orders the address spaces of two processes: 0 if they share one, 1 if that of `left` sorts
+/// before, 2 if after. The order is stable until the next boot and says nothing else.
+///
+/// The corresponding system call is `kcmp(left, right, KCMP_VM)`.
+/// Returns 0 and sets `order`, or a negative errno.
+int cuserfault_compare_address_spaces(pid_t left, pid_t right, int *_Nonnull order);
+
+/// Forks; `child` receives the child's pid in the parent and 0 in the child. For processes with one
+/// thread: the child may call only what is safe in a signal handler otherwise.
+///
+/// The corresponding system call is `fork()`. Returns 0, or a negative errno.
+int cuserfault_fork(pid_t *_Nonnull child);
+
+#endif

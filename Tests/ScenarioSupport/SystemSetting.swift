@@ -1,0 +1,60 @@
+import Foundation
+import Testing
+
+private let systemState = NSRecursiveLock()
+
+/// Runs `body` while no other test changes the state of the system.
+package func withSystemState<Result>(_ body: () throws -> Result) rethrows -> Result {
+  try systemState.withLock(body)
+}
+
+/// A file of /sys that a test writes to and puts back.
+package struct SystemSetting {
+  private let path: String
+  private let before: String
+
+  /// Writes `value`; cancels the test where that is not possible.
+  package init(_ path: String, _ value: String) throws {
+    self.path = path
+    guard let text = try? String(contentsOfFile: path, encoding: .utf8) else {
+      try Test.cancel("no \(path)")
+    }
+    // Choices are listed with the current one in brackets.
+    let chosen = text.split(separator: "[").dropFirst().first?.split(separator: "]").first
+    before = chosen.map(String.init) ?? text.trimmingCharacters(in: .whitespacesAndNewlines)
+    do {
+      try Self.write(value, to: path)
+    } catch {
+      try Test.cancel("cannot write to \(path): \(error)")
+    }
+  }
+
+  package func putBack() { try? Self.write(before, to: path) }
+
+  private static func write(_ value: String, to path: String) throws {
+    let file = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
+    try file.write(contentsOf: Data(value.utf8))
+    try file.close()
+  }
+}
+
+/// Samepage merging, switched on as fast as it goes and put back with `putBack`.
+package struct SamepageMerging {
+  private var settings: [SystemSetting] = []
+
+  /// Switches merging on; cancels the test where that is not possible.
+  package init() throws {
+    for (name, value) in [
+      ("max_page_sharing", "256"), ("pages_to_scan", "20000"), ("sleep_millisecs", "1"),
+      ("run", "1"),
+    ] {
+      settings.append(try SystemSetting("/sys/kernel/mm/ksm/" + name, value))
+    }
+  }
+
+  package func putBack() {
+    // Unmerging first: the kernel forgets merged pages that are no longer used only when it scans.
+    _ = try? SystemSetting("/sys/kernel/mm/ksm/run", "2")
+    for setting in settings.reversed() { setting.putBack() }
+  }
+}
