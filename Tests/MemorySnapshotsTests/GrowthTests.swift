@@ -35,7 +35,7 @@ struct GrowthTests {
       let growth = memoryStatus("VmRSS") - memory
       #expect(growth <= 4 << 20, "\(growth) bytes")
       print("\(cycles) cycles, \(backing): \(before), then \(ProcessResources.now()), \(growth) B")
-      unsafe fflush(nil)
+      fflush(nil)
     }
     if let output = result?.standardOutputContent {
       print(String(decoding: output, as: UTF8.self), terminator: "")
