@@ -8,7 +8,9 @@ struct GrowthTests {
     "Snapshot after snapshot, neither memory nor descriptors, threads or mappings grow",
     arguments: MemoryRegion.Backing.allCases)
   func cycles(_ backing: MemoryRegion.Backing) async {
-    await #expect(processExitsWith: .success) { [backing] in
+    let result = await #expect(
+      processExitsWith: .success, observing: [\.standardOutputContent]
+    ) { [backing] in
       let region = try MemoryRegion(pages: 64, options: .init(backing: backing))
       region.fillPages(0..<64, with: 1)
       let cycle = { (number: Int) throws in
@@ -33,6 +35,10 @@ struct GrowthTests {
       let growth = memoryStatus("VmRSS") - memory
       #expect(growth <= 4 << 20, "\(growth) bytes")
       print("\(cycles) cycles, \(backing): \(before), then \(ProcessResources.now()), \(growth) B")
+      fflush(nil)
+    }
+    if let output = result?.standardOutputContent {
+      print(String(decoding: output, as: UTF8.self), terminator: "")
     }
   }
 }

@@ -21,6 +21,8 @@ struct ProcessEventsTests {
     let region = try MemoryRegion(pages: 64, options: .init(faultDelivery: delivery))
     #expect(
       unsafe test_support_write_from_signals(region.baseAddress, pageSize, 32, 150) == 0)
+    // A thread may still be inside the handler when the timer has ended: the memory stays.
+    _ = unsafe Unmanaged.passRetained(region)
     let goal = UInt64(runsLongTests ? 20_000 : 2000)
     while test_support_signal_count() < goal {
       region.fillPages(32..<64, with: UInt8.random(in: 0...255))

@@ -126,8 +126,10 @@ extension RegionState {
     var head = newestVersion.load(ordering: .relaxed)
     while true {
       unsafe record.pointee.next = head
+      // Releasing and acquiring: what was written to a record above comes before what whoever
+      // pushes next writes to it below.
       let (exchanged, original) = newestVersion.compareExchange(
-        expected: head, desired: number, ordering: .relaxed)
+        expected: head, desired: number, ordering: .acquiringAndReleasing)
       if exchanged { break }
       head = original
     }
