@@ -3,7 +3,7 @@ import MemorySnapshots
 import SystemPackage
 import Testing
 
-@Suite("MemoryRegion(adopting:)", .timeLimit(.minutes(runsLongTests ? 10 : 1)))
+@Suite("MemoryRegion(adopting:)", .timeLimit(.minutes(runsLongTests ? 10 : 5)))
 struct AdoptingTests {
   enum Kind: CaseIterable { case anonymous, aligned, sharedAnonymous, memoryFile, posixShared }
 

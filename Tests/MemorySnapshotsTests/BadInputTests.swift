@@ -3,7 +3,7 @@ import MemorySnapshots
 import SystemPackage
 import Testing
 
-@Suite("Bad input", .timeLimit(.minutes(runsLongTests ? 10 : 1)))
+@Suite("Bad input", .timeLimit(.minutes(runsLongTests ? 10 : 5)))
 struct BadInputTests {
   private func code(_ body: () throws -> Void) -> SnapshotError.Code? {
     do {

@@ -1,7 +1,7 @@
 import MemorySnapshots
 import Testing
 
-@Suite("Everything at once", .timeLimit(.minutes(runsLongTests ? 10 : 1)))
+@Suite("Everything at once", .timeLimit(.minutes(runsLongTests ? 10 : 5)))
 struct ConcurrencyTests {
   /// Each page holds the same word at its start and its end, but for the moment of a write.
   private static let pages = 96

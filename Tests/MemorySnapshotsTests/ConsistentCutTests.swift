@@ -1,7 +1,7 @@
 import MemorySnapshots
 import Testing
 
-@Suite("Consistent cut", .timeLimit(.minutes(runsLongTests ? 10 : 1)))
+@Suite("Consistent cut", .timeLimit(.minutes(runsLongTests ? 10 : 5)))
 struct ConsistentCutTests {
   /// A writer stamps its pages with growing numbers, in a random order that repeats: a snapshot that
   /// holds stamp n holds the last stamp before n of every other page too.

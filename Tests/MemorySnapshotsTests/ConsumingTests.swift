@@ -3,7 +3,7 @@ import MemorySnapshots
 import SystemPackage
 import Testing
 
-@Suite("Consuming a snapshot", .timeLimit(.minutes(runsLongTests ? 10 : 1)))
+@Suite("Consuming a snapshot", .timeLimit(.minutes(runsLongTests ? 10 : 5)))
 struct ConsumingTests {
   @Test(
     "What is consumed is the snapshot, each part once and in order, while writers overtake",

@@ -4,7 +4,7 @@ import SystemPackage
 import Testing
 
 #if DEBUG
-  @Suite("Every acquisition refused in turn", .timeLimit(.minutes(1)))
+  @Suite("Every acquisition refused in turn", .timeLimit(.minutes(runsLongTests ? 10 : 5)))
   struct ForcedFailureTests {
     @Test("Whatever a region or a view cannot get, the error says which step, and nothing leaks")
     func eachInTurn() async {

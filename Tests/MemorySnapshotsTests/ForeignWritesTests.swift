@@ -5,7 +5,7 @@ import SystemPackage
 import Testing
 
 /// Writes to protected pages that are not stores of this process's threads.
-@Suite("Writes by other ways", .timeLimit(.minutes(1)))
+@Suite("Writes by other ways", .timeLimit(.minutes(runsLongTests ? 10 : 5)))
 struct ForeignWritesTests {
   /// A way to write eight bytes; returns whether it has.
   enum Way: CaseIterable {

@@ -4,7 +4,8 @@ import MemorySnapshots
 import SystemPackage
 import Testing
 
-@Suite("A disk that fills up while a snapshot is saved", .timeLimit(.minutes(1)))
+@Suite(
+  "A disk that fills up while a snapshot is saved", .timeLimit(.minutes(runsLongTests ? 10 : 5)))
 struct FullDiskTests {
   @Test(
     "What was written is reported and right, the snapshot stays readable, the region is untouched",

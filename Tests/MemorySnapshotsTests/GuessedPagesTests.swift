@@ -3,7 +3,7 @@ import Testing
 
 /// Pages that are preserved before anybody writes to them: ahead of a stream of writes, or because
 /// they are written to again and again.
-@Suite("Pages preserved on a guess", .timeLimit(.minutes(runsLongTests ? 10 : 1)))
+@Suite("Pages preserved on a guess", .timeLimit(.minutes(runsLongTests ? 10 : 5)))
 struct GuessedPagesTests {
   @Test(
     "A writer that goes through the region takes a fraction of the faults",

@@ -3,7 +3,7 @@ import MemorySnapshots
 import Testing
 
 /// Hazard 6: a forked child shares descriptors with its parent and must not act on it.
-@Suite("Hazards of fork(2)", .timeLimit(.minutes(runsLongTests ? 10 : 1)))
+@Suite("Hazards of fork(2)", .timeLimit(.minutes(runsLongTests ? 10 : 5)))
 struct HazardForkTests {
   /// Runs `body` in a forked child. Returns the status that it ends with: 0 if `body` says true, 1 if
   /// it says false.

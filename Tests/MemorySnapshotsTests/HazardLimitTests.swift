@@ -4,7 +4,7 @@ import SystemPackage
 import Testing
 
 /// Hazard 10: limits that the system sets. Each test in a process of its own.
-@Suite("Hazards of limits", .timeLimit(.minutes(runsLongTests ? 10 : 1)))
+@Suite("Hazards of limits", .timeLimit(.minutes(runsLongTests ? 10 : 5)))
 struct HazardLimitTests {
   @Test("Without descriptors, a region is refused as out of resources, and nothing is lost")
   func descriptors() async {

@@ -4,7 +4,7 @@ import SystemPackage
 import Testing
 
 /// One test, or more, for each hazard of write-protection that can be brought about here.
-@Suite("Hazards", .timeLimit(.minutes(runsLongTests ? 10 : 1)))
+@Suite("Hazards", .timeLimit(.minutes(runsLongTests ? 10 : 5)))
 struct HazardTests {
   @Test(
     "Hazard 1: pages that were never written to are protected, with and without the kernel's help",

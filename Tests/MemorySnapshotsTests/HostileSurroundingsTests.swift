@@ -5,7 +5,7 @@ import SystemPackage
 import Testing
 
 /// What the system or the container forbids. Each test in a process of its own.
-@Suite("Hostile surroundings", .timeLimit(.minutes(1)))
+@Suite("Hostile surroundings", .timeLimit(.minutes(runsLongTests ? 10 : 5)))
 struct HostileSurroundingsTests {
   @Test("Where seccomp denies userfaultfd, the error says so", arguments: [EPERM, ENOSYS])
   func deniedBySeccomp(_ error: Int32) async {

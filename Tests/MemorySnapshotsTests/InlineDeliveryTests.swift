@@ -3,7 +3,7 @@ import MemorySnapshots
 import Synchronization
 import Testing
 
-@Suite("Inline fault delivery", .timeLimit(.minutes(runsLongTests ? 10 : 1)))
+@Suite("Inline fault delivery", .timeLimit(.minutes(runsLongTests ? 10 : 5)))
 struct InlineDeliveryTests {
   private func makeRegion(
     pages: Int, _ backing: MemoryRegion.Backing = .sharedMemory

@@ -1,7 +1,7 @@
 @testable import MemorySnapshots
 import Testing
 
-@Suite("Isolation by model", .timeLimit(.minutes(runsLongTests ? 10 : 1)))
+@Suite("Isolation by model", .timeLimit(.minutes(runsLongTests ? 10 : 5)))
 struct IsolationModelTests {
   struct Setup: Sendable, CustomTestStringConvertible {
     var backing: MemoryRegion.Backing

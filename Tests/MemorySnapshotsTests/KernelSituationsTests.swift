@@ -9,7 +9,7 @@ import Testing
 /// The situations of the kernel's own tests (tools/testing/selftests/mm/uffd-*.c) that have to do
 /// with write protection, as far as other suites do not have them: `sigbus-wp` is
 /// `InlineDeliveryTests`, `wp-fork` is `HazardForkTests`, `wp-unpopulated` is hazard 1.
-@Suite("Situations of the kernel's selftests", .timeLimit(.minutes(1)))
+@Suite("Situations of the kernel's selftests", .timeLimit(.minutes(runsLongTests ? 10 : 5)))
 struct KernelSituationsTests {
   private func open() throws -> Int32 {
     let device = cuserfault_open_device()

@@ -4,7 +4,7 @@ import MemorySnapshots
 import Synchronization
 import Testing
 
-@Suite("Faults while a lock is held", .timeLimit(.minutes(runsLongTests ? 10 : 1)))
+@Suite("Faults while a lock is held", .timeLimit(.minutes(runsLongTests ? 10 : 5)))
 struct LockTests {
   /// One thread's arena is the region: that thread and another, which frees what it has allocated,
   /// write to it with the arena's lock held. A third takes snapshots, with an arena of its own.

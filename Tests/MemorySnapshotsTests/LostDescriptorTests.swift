@@ -5,7 +5,7 @@ import SystemPackage
 import Testing
 
 /// Each test in a process of its own, whose descriptors it closes.
-@Suite("Descriptors closed by the application", .timeLimit(.minutes(1)))
+@Suite("Descriptors closed by the application", .timeLimit(.minutes(runsLongTests ? 10 : 5)))
 struct LostDescriptorTests {
   @Test("close_range over the library's descriptors voids the snapshots, loudly, and hangs nobody")
   func closeRange() async {

@@ -5,7 +5,7 @@ import SystemPackage
 import Testing
 
 /// What an application must not do to a region's memory, and what comes of it.
-@Suite("The application changes the mapping", .timeLimit(.minutes(1)))
+@Suite("The application changes the mapping", .timeLimit(.minutes(runsLongTests ? 10 : 5)))
 struct MappingChangesTests {
   private func armed(_ backing: MemoryRegion.Backing) throws -> (MemoryRegion, MemorySnapshot) {
     let region = try MemoryRegion(pages: 64, options: .init(backing: backing))

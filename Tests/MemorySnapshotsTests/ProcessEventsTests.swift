@@ -5,7 +5,7 @@ import SystemPackage
 import Testing
 
 /// Signals, stops and children while a region is armed. Each test in a process of its own.
-@Suite("Process events while armed", .timeLimit(.minutes(1)))
+@Suite("Process events while armed", .timeLimit(.minutes(runsLongTests ? 10 : 5)))
 struct ProcessEventsTests {
   @Test(
     "A signal handler writes to the region in the middle of every operation",

@@ -3,7 +3,7 @@ import MemorySnapshots
 import Testing
 
 /// Each test that counts what the process holds runs in a process of its own.
-@Suite("Scale", .timeLimit(.minutes(runsLongTests ? 10 : 1)))
+@Suite("Scale", .timeLimit(.minutes(runsLongTests ? 10 : 5)))
 struct ScaleTests {
   @Test(
     "A thousand live snapshots are each right, and may be released in any order",

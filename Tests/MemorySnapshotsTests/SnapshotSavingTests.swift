@@ -4,7 +4,7 @@ import Synchronization
 import SystemPackage
 import Testing
 
-@Suite("MemorySnapshot.write(to:)", .timeLimit(.minutes(runsLongTests ? 10 : 1)))
+@Suite("MemorySnapshot.write(to:)", .timeLimit(.minutes(runsLongTests ? 10 : 5)))
 struct SnapshotSavingTests {
   private static let pages = 256
 

@@ -3,7 +3,7 @@ import Foundation
 import SystemPackage
 import Testing
 
-@Suite("RegionStatistics", .timeLimit(.minutes(runsLongTests ? 10 : 1)))
+@Suite("RegionStatistics", .timeLimit(.minutes(runsLongTests ? 10 : 5)))
 struct RegionStatisticsTests {
   @Test("Counters tell what has happened, by cause", arguments: MemoryRegion.Backing.allCases)
   func counters(_ backing: MemoryRegion.Backing) async throws {

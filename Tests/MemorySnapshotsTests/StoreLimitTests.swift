@@ -1,7 +1,7 @@
 import MemorySnapshots
 import Testing
 
-@Suite("Store limit", .timeLimit(.minutes(runsLongTests ? 10 : 1)))
+@Suite("Store limit", .timeLimit(.minutes(runsLongTests ? 10 : 5)))
 struct StoreLimitTests {
   private static func region(
     _ backing: MemoryRegion.Backing, limit: Int, _ policy: MemoryRegion.StorePolicy, pages: Int = 64

@@ -2,7 +2,7 @@ import MemorySnapshots
 import SnapshotStress
 import Testing
 
-@Suite("Stress", .timeLimit(.minutes(2)))
+@Suite("Stress", .timeLimit(.minutes(runsLongTests ? 10 : 5)))
 struct StressTests {
   @Test(
     "Random operations on several regions leave every snapshot as it was, and in causal order",

@@ -3,7 +3,7 @@ import MemorySnapshots
 import SystemPackage
 import Testing
 
-@Suite("System calls that write into protected pages", .timeLimit(.minutes(runsLongTests ? 10 : 1)))
+@Suite("System calls that write into protected pages", .timeLimit(.minutes(runsLongTests ? 10 : 5)))
 struct SystemCallTests {
   private static let systemCallsMayWrite = UserfaultSupport().systemCallsMayWrite
 

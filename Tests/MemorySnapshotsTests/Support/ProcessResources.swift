@@ -59,7 +59,7 @@ func memoryStatus(_ field: String) -> Int {
 }
 
 /// Ends a process of the test's own if it hangs.
-func endIfHanging() { alarm(runsLongTests ? 500 : 50) }
+func endIfHanging() { alarm(runsLongTests ? 500 : 250) }
 
 /// Whether the long variants run: in CI, or when asked for.
 let runsLongTests: Bool = {
