@@ -110,7 +110,6 @@ public final class MemoryRegion: @unchecked Sendable {
     if let limit = options.storeLimit, limit < 0 {
       throw .invalidArgument(operation, "storeLimit is negative; use nil for no limit")
     }
-    let offered = UserfaultSupport.offeredFeatures
     var features: UserfaultSupport.Features = [.writeProtect]
     if memory.isShared { features.insert(.writeProtectShared) }
     guard (1...64).contains(options.handlerThreadCount) else {
