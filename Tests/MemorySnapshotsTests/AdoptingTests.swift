@@ -42,7 +42,7 @@ struct AdoptingTests {
     #expect(try snapshot.word(ofPage: 5) & 0xff == 3)
   }
 
-  private func refusal(
+  private static func refusal(
     of buffer: UnsafeMutableRawBufferPointer
   ) -> (code: SnapshotError.Code, message: String)? {
     do {
@@ -58,22 +58,26 @@ struct AdoptingTests {
     let file = try TemporaryFile([UInt8](repeating: 1, count: 2 * pageSize))
     for flags in [MAP_SHARED, MAP_PRIVATE] {
       let memory = try TestMapping(flags: flags, file: file.descriptor, pages: 2)
-      let refusal = unsafe refusal(of: memory.buffer)
+      let refusal = unsafe AdoptingTests.refusal(of: memory.buffer)
       #expect(refusal?.code == .unprotectableMapping)
       #expect(refusal?.message.contains("snapshot-test") == true)
     }
   }
 
+  /// In a process of its own: a hole in the address space is soon filled by others.
   @Test("Memory that cannot be written to, or is not there, is refused")
-  func protectionAndHoles() throws {
-    let memory = try TestMapping(.anonymous, pages: 4)
-    let base = unsafe try #require(unsafe memory.buffer.baseAddress)
-    #expect(unsafe mprotect(base + pageSize, pageSize, PROT_READ) == 0)
-    #expect(unsafe refusal(of: memory.buffer)?.code == .unprotectableMapping)
-    #expect(unsafe munmap(base + pageSize, pageSize) == 0)
-    #expect(unsafe refusal(of: memory.buffer)?.code == .unprotectableMapping)
-    #expect(
-      unsafe refusal(of: UnsafeMutableRawBufferPointer(start: base, count: pageSize)) == nil)
+  func protectionAndHoles() async {
+    await #expect(processExitsWith: .success) {
+      endIfHanging()
+      let memory = try TestMapping(.anonymous, pages: 4)
+      let base = unsafe try #require(unsafe memory.buffer.baseAddress)
+      #expect(unsafe mprotect(base + pageSize, pageSize, PROT_READ) == 0)
+      #expect(unsafe AdoptingTests.refusal(of: memory.buffer)?.code == .unprotectableMapping)
+      #expect(unsafe munmap(base + pageSize, pageSize) == 0)
+      #expect(unsafe AdoptingTests.refusal(of: memory.buffer)?.code == .unprotectableMapping)
+      let page = unsafe UnsafeMutableRawBufferPointer(start: base, count: pageSize)
+      #expect(unsafe AdoptingTests.refusal(of: page) == nil)
+    }
   }
 
   @Test("A buffer that is empty, unaligned, or wraps around is refused")
@@ -88,11 +92,11 @@ struct AdoptingTests {
       UnsafeMutableRawBufferPointer(start: base, count: pageSize + 8),
     ]
     for index in unsafe buffers.indices {
-      #expect(unsafe refusal(of: buffers[index])?.code == .invalidArgument)
+      #expect(unsafe AdoptingTests.refusal(of: buffers[index])?.code == .invalidArgument)
     }
     let wrapping = unsafe UnsafeMutableRawBufferPointer(
       start: UnsafeMutableRawPointer(bitPattern: last), count: 2 * pageSize)
-    #expect(unsafe refusal(of: wrapping)?.code == .invalidArgument)
+    #expect(unsafe AdoptingTests.refusal(of: wrapping)?.code == .invalidArgument)
   }
 
   @Test("Memory that is part of a region already is refused, and that region goes on")
@@ -100,7 +104,7 @@ struct AdoptingTests {
     let memory = try TestMapping(.anonymous, pages: 4)
     let region = try unsafe MemoryRegion(adopting: memory.buffer)
     let half = unsafe UnsafeMutableRawBufferPointer(rebasing: memory.buffer[..<(2 * pageSize)])
-    #expect(unsafe refusal(of: half)?.code == .unprotectableMapping)
+    #expect(unsafe AdoptingTests.refusal(of: half)?.code == .unprotectableMapping)
     let snapshot = try region.makeSnapshot()
     region.set(0, to: 1)
     #expect(try snapshot.word(ofPage: 0) == 0)

@@ -1,6 +1,7 @@
 import Foundation
 import MemorySnapshots
 import Synchronization
+import SystemPackage
 import Testing
 
 @Suite("Inline fault delivery", .timeLimit(.minutes(runsLongTests ? 10 : 5)))
@@ -115,7 +116,8 @@ struct InlineDeliveryTests {
       let snapshot = try region.makeSnapshot()
       unsafe region.baseAddress.storeBytes(of: 1, as: UInt8.self)
       // Memory of a file that has been cut short.
-      let file = unsafe fileno(tmpfile())
+      let temporary = try TemporaryFile()
+      let file = temporary.descriptor.rawValue
       let page = Int(sysconf(Int32(_SC_PAGESIZE)))
       guard ftruncate(file, page) == 0,
         let memory = unsafe mmap(nil, page, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0),
