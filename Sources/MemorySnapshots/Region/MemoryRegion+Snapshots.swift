@@ -12,18 +12,27 @@ extension MemoryRegion {
   /// Threads that write to a protected page meanwhile wait; nobody else does. `RegionStatistics`
   /// reports how long.
   ///
-  /// - Parameter copyingHotPages: True to have pages that are written to in every interval copied
-  ///   now, about 0.5 µs each, instead of protected, which costs as much and a fault later. **The
-  ///   caller promises that no thread writes to the region during the call**; a write that comes in
-  ///   between may be in the snapshot in part.
   /// - Returns: The snapshot, which keeps the region alive.
   /// - Throws: `SnapshotError` with `.outOfResources` or `.systemCall` if the kernel refuses to
   ///   protect, `.protectionLost` if the library's descriptors were closed; the region is as before.
   /// - Complexity: O(pages written to since the last snapshot), about 1 µs for each run of them; the
   ///   first one O(region), about 9 ms per GiB (0.02 ms in huge pages). The corresponding system
   ///   call is `ioctl(UFFDIO_WRITEPROTECT)`.
+  public func makeSnapshot() throws(SnapshotError) -> MemorySnapshot {
+    try makeSnapshot(copyingHotPages: false)
+  }
+
+  /// Takes a snapshot as `makeSnapshot()` does, while no thread writes to the region.
+  ///
+  /// - Parameter copyingHotPages: True to have pages that are written to in every interval copied
+  ///   now, about 0.5 µs each, instead of protected, which costs as much and a fault later. **The
+  ///   caller promises that no thread writes to the region during the call**; a write that comes in
+  ///   between may be in the snapshot in part.
+  /// - Returns: The snapshot, which keeps the region alive.
+  /// - Throws: As `makeSnapshot()`.
+  /// - Complexity: As `makeSnapshot()`, with a copy in place of the protection of each hot page.
   public func makeSnapshot(
-    copyingHotPages: Bool = false
+    copyingHotPages: Bool
   ) throws(SnapshotError) -> MemorySnapshot {
     let operation = "makeSnapshot()"
     try checkProcess(operation)
