@@ -150,7 +150,7 @@ private final class ChangingFile: Sendable {
         value &+= 1
         try? handle.seek(toOffset: 0)
         unsafe try? handle.write(contentsOf: withUnsafeBytes(of: value) { unsafe Data($0) })
-        usleep(1000)
+        sched_yield()
       }
       hasStopped.signal()
     }
