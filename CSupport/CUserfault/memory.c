@@ -8,6 +8,34 @@
 #include <time.h>
 #include <unistd.h>
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+void cuserfault_copy_past_cache(
+    void *destination, const void *source, const void *next, size_t count) {
+#ifdef __SSE2__
+  __m128i *to = destination;
+  const __m128i *from = source;
+  for (size_t i = 0; i < count / sizeof(__m128i); i += 4) {
+    _mm_prefetch((const char *)next + i * sizeof(__m128i), _MM_HINT_T0);
+    __m128i a = _mm_load_si128(from + i);
+    __m128i b = _mm_load_si128(from + i + 1);
+    __m128i c = _mm_load_si128(from + i + 2);
+    __m128i d = _mm_load_si128(from + i + 3);
+    _mm_stream_si128(to + i, a);
+    _mm_stream_si128(to + i + 1, b);
+    _mm_stream_si128(to + i + 2, c);
+    _mm_stream_si128(to + i + 3, d);
+  }
+  // Stores past the cache are not ordered by the releasing store that publishes the copy.
+  _mm_sfence();
+#else
+  for (size_t i = 0; i < count; i += 64) __builtin_prefetch((const char *)next + i);
+  memcpy(destination, source, count);
+#endif
+}
+
 uint64_t cuserfault_nanoseconds(void) {
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);

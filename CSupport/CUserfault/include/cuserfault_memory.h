@@ -16,6 +16,18 @@ static inline void cuserfault_copy_bytes(
   memcpy(destination, source, count);
 }
 
+/// Copies whole cache lines past the cache, and fetches as many from `next`, where the caller will copy
+/// from next: for copies in bulk, which are larger than the cache. The bytes are in memory when it
+/// returns, as far as other processors can tell. Both addresses are aligned to pages.
+void cuserfault_copy_past_cache(
+    void *_Nonnull destination, const void *_Nonnull source, const void *_Nonnull next, size_t count)
+    CUSERFAULT_REALTIME;
+
+/// Fetches the cache line at an address that need not be valid.
+static inline void cuserfault_prefetch(const void *_Nonnull address) CUSERFAULT_REALTIME {
+  __builtin_prefetch(address);
+}
+
 /// memset(3) with zero.
 static inline void cuserfault_zero_bytes(void *_Nonnull bytes, size_t count) CUSERFAULT_REALTIME {
   memset(bytes, 0, count);

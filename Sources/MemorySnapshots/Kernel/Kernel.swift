@@ -126,6 +126,24 @@ extension Kernel {
     unsafe cuserfault_copy_bytes(to, from, count)
   }
 
+  /// Copies past the cache, and fetches as many bytes from `next`, the next to be copied.
+  @_noLocks
+  static func copyPastCache(
+    from source: UInt, to destination: UInt, next: UInt, count: Int
+  ) {
+    guard let from = unsafe UnsafeRawPointer(bitPattern: source),
+      let to = unsafe UnsafeMutableRawPointer(bitPattern: destination),
+      let next = unsafe UnsafeRawPointer(bitPattern: next)
+    else { return }
+    unsafe cuserfault_copy_past_cache(to, from, next, count)
+  }
+
+  @_noLocks
+  static func prefetch(_ address: UInt) {
+    guard let line = unsafe UnsafeRawPointer(bitPattern: address) else { return }
+    unsafe cuserfault_prefetch(line)
+  }
+
   @_noLocks
   static func zeroBytes(_ address: UInt, count: Int) {
     guard let bytes = unsafe UnsafeMutableRawPointer(bitPattern: address) else { return }

@@ -1,6 +1,45 @@
 internal import SystemPackage
 internal import Synchronization
 
+/// Slots that were allocated together: neighbours, 64 at the most.
+struct SlotSet {
+  private let first: UInt32
+  private var bits: UInt64
+
+  @_noLocks
+  init(word: Int, bits: UInt64) {
+    first = UInt32(truncatingIfNeeded: word * 64)
+    self.bits = bits
+  }
+
+  @_noLocks
+  init() {
+    first = 0
+    bits = 0
+  }
+
+  static var capacity: Int {
+    @_noLocks get { 64 }
+  }
+
+  var count: Int {
+    @_noLocks get { bits.nonzeroBitCount }
+  }
+
+  /// The word of the index that they are in, and their bits there.
+  fileprivate var place: (word: Int, bits: UInt64) {
+    @_noLocks get { (Int(first) / 64, bits) }
+  }
+
+  @_noLocks
+  mutating func removeFirst() -> UInt32? {
+    guard bits != 0 else { return nil }
+    let slot = first + UInt32(truncatingIfNeeded: bits.trailingZeroBitCount)
+    bits &= bits - 1
+    return slot
+  }
+}
+
 /// Which slots of a pool are free: a bitmap, and two levels of bits above it that say which words
 /// below are not empty. Any thread allocates and frees without a lock; the lowest free slot goes
 /// first, so that the chunks at the end fall empty and can be handed back.
@@ -27,9 +66,10 @@ struct FreeSlotIndex: ~Copyable, @unchecked Sendable {
     supergroupCount = supergroupWords
   }
 
-  /// Takes the lowest free slot.
+  /// Takes the lowest free slots, as many of `count` as are to be had at once; none if there are
+  /// none.
   @_noLocks
-  func allocate() -> UInt32? {
+  func allocate(upTo count: Int) -> SlotSet {
     for supergroup in 0..<supergroupCount {
       var groupBits = unsafe supergroups[supergroup].load(ordering: .acquiring)
       while groupBits != 0 {
@@ -37,39 +77,43 @@ struct FreeSlotIndex: ~Copyable, @unchecked Sendable {
         var wordBits = unsafe groups[group].load(ordering: .acquiring)
         while wordBits != 0 {
           let word = group * 64 + wordBits.trailingZeroBitCount
-          if let slot = takeLowest(in: word) { return slot }
+          let bits = takeLowest(count, in: word)
+          if bits != 0 { return SlotSet(word: word, bits: bits) }
           wordBits &= wordBits - 1
         }
         groupBits &= groupBits - 1
       }
     }
-    return nil
+    return SlotSet()
   }
 
   @_noLocks
-  private func takeLowest(in word: Int) -> UInt32? {
+  private func takeLowest(_ count: Int, in word: Int) -> UInt64 {
     var seen = unsafe slots[word].load(ordering: .relaxed)
     while seen != 0 {
-      let rest = seen & (seen - 1)
+      let rest = seen.withoutLowestBits(count)
       // Acquiring: what the slot's last user read of it happens before what we write to it.
       let (exchanged, original) = unsafe slots[word].compareExchange(
         expected: seen, desired: rest, ordering: .sequentiallyConsistent)
       if exchanged {
         if rest == 0 { clearSummary(of: word) }
-        return UInt32(truncatingIfNeeded: word * 64 + seen.trailingZeroBitCount)
+        return seen ^ rest
       }
       seen = original
     }
-    return nil
+    return 0
   }
 
   @_noLocks
   func free(_ slot: UInt32) {
-    let word = Int(slot) / 64
-    // Releasing: our last use of the slot happens before its next user's first.
-    let before = unsafe slots[word].bitwiseOr(
-      1 << UInt64(slot & 63), ordering: .sequentiallyConsistent
-    ).oldValue
+    free(SlotSet(word: Int(slot) / 64, bits: 1 << UInt64(slot & 63)))
+  }
+
+  @_noLocks
+  func free(_ set: SlotSet) {
+    let (word, bits) = set.place
+    // Releasing: our last use of the slots happens before their next user's first.
+    let before = unsafe slots[word].bitwiseOr(bits, ordering: .sequentiallyConsistent).oldValue
     if before == 0 { setSummary(of: word) }
   }
 
@@ -124,6 +168,15 @@ struct FreeSlotIndex: ~Copyable, @unchecked Sendable {
     unsafe groups[group].bitwiseOr(1 << UInt64(word & 63), ordering: .sequentiallyConsistent)
     unsafe supergroups[group / 64].bitwiseOr(
       1 << UInt64(group & 63), ordering: .sequentiallyConsistent)
+  }
+}
+
+extension UInt64 {
+  @_noLocks
+  fileprivate func withoutLowestBits(_ count: Int) -> UInt64 {
+    var rest = self
+    for _ in 0..<count where rest != 0 { rest &= rest - 1 }
+    return rest
   }
 }
 

@@ -44,10 +44,10 @@ struct PreimageStore: ~Copyable, Sendable {
   // MARK: - Pre-images
 
   @_noLocks
-  func allocatePage() -> UInt32? {
-    let slot = pages.allocate()
+  func allocatePages(upTo count: Int) -> SlotSet {
+    let slots = pages.allocate(upTo: count)
     if pages.freeSlots < reservePages { callKeeper() }
-    return slot
+    return slots
   }
 
   @_noLocks
@@ -55,14 +55,16 @@ struct PreimageStore: ~Copyable, Sendable {
 
   // MARK: - Records
 
-  /// Numbers start at 1: 0 means "none" in every link.
+  /// Records are numbered by their slots, from 1 on: 0 means "none" in every link.
   @_noLocks
-  func allocateRecord() -> UInt32? {
-    let slot = records.allocate()
+  func allocateRecords(upTo count: Int) -> SlotSet {
+    let slots = records.allocate(upTo: count)
     if records.freeSlots < reserveRecords { callKeeper() }
-    guard let slot else { return nil }
-    return slot + 1
+    return slots
   }
+
+  @_noLocks
+  func deallocateRecords(_ slots: SlotSet) { records.deallocate(slots) }
 
   @_noLocks
   func deallocateRecord(_ number: UInt32) { records.deallocate(number - 1) }
@@ -73,6 +75,8 @@ struct PreimageStore: ~Copyable, Sendable {
     // Never zero: the number was allocated, so its segment is mapped.
     return unsafe UnsafeMutablePointer(bitPattern: address).unsafelyUnwrapped
   }
+
+  func prefetchRecord(_ number: UInt32) { Kernel.prefetch(records.address(of: number &- 1)) }
 
   // MARK: - The keeper's side
 

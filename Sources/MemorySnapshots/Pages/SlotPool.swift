@@ -67,11 +67,19 @@ struct SlotPool: ~Copyable, @unchecked Sendable {
     populatedChunkCount.load(ordering: .relaxed) * slotsPerChunk - freeSlots
   }
 
+  /// Takes `count` free slots, or as many as are to be had at once.
   @_noLocks
-  func allocate() -> UInt32? {
-    guard let slot = free.allocate() else { return nil }
-    freeSlotCount.subtract(1, ordering: .relaxed)
-    return slot
+  func allocate(upTo count: Int) -> SlotSet {
+    let set = free.allocate(upTo: count)
+    if set.count > 0 { freeSlotCount.subtract(set.count, ordering: .relaxed) }
+    return set
+  }
+
+  @_noLocks
+  func deallocate(_ set: SlotSet) {
+    guard set.count > 0 else { return }
+    freeSlotCount.add(set.count, ordering: .relaxed)
+    free.free(set)
   }
 
   @_noLocks

@@ -40,12 +40,13 @@ extension MemoryRegion {
     let record = UnsafeMutablePointer<SnapshotRecord>.allocate(capacity: 1)
     unsafe record.initialize(to: SnapshotRecord())
     // The error is put in words afterwards: under the lock, nothing allocates.
+    let resolver = unsafe copyingHotPages ? FaultResolver(region: state) : nil
     let failure: Errno? = unsafe state.pointee.control.withLock { snapshots in
       guard unsafe state.pointee.epoch.load(ordering: .relaxed) < PageWord.maximumEpoch else {
         return Errno(rawValue: EOVERFLOW)
       }
       do throws(Errno) {
-        try unsafe state.pointee.take(record, into: &snapshots, copiesHotPages: copyingHotPages)
+        try unsafe state.pointee.take(record, into: &snapshots, copyingHotPagesBy: resolver)
         return nil
       } catch {
         return error
@@ -87,32 +88,7 @@ extension MemoryRegion {
     try checkProtection(operation)
     snapshot.pin()
     defer { snapshot.unpin() }
-    let reader = snapshot.reader
-    let all = unsafe 0..<state.pointee.pageCount
-    var rest = all
-    while let run = unsafe state.pointee.table.nextRun(
-      preservedSince: reader.epoch, in: rest, limit: MemoryRegion.pagesPerPass)
-    {
-      restore(run, reader)
-      rest = run.upperBound..<all.upperBound
-    }
-  }
-
-  /// Rolls pages back, but for those that were preserved on a guess and read as they did: they need
-  /// not be written to, nor preserved for that.
-  private func restore(_ pages: Range<Int>, _ reader: SnapshotReader) {
-    var page = pages.lowerBound
-    while page < pages.upperBound {
-      let start = page
-      while page < pages.upperBound, !reader.wasOnlyGuessed(page, until: nil) { page += 1 }
-      if page == start {
-        page += 1
-      } else {
-        preserve(start..<page, .restore) { done in
-          for page in done { unsafe state.pointee.copyBack(page, reader) }
-        }
-      }
-    }
+    unsafe Rollback(state, snapshot.reader).run()
   }
 
   /// Says that the caller is about to write to `range`: keeps the old content now, in bulk, so that
@@ -187,17 +163,6 @@ extension MemoryRegion {
 }
 
 extension RegionState {
-  /// Writes the content of a page as of a snapshot back to the region. The page is not protected,
-  /// and the gate has been passed.
-  func copyBack(_ page: Int, _ reader: SnapshotReader) {
-    let live = address(ofPage: page)
-    switch reader.locate(page) {
-    case .live: break
-    case .zero: Kernel.zeroBytes(live, count: pageSize)
-    case .preimage(let preimage): Kernel.copyBytes(from: preimage, to: live, count: pageSize)
-    }
-  }
-
   /// Waits until the keeper has made room in the store.
   @_noLocks
   func waitForRoom() {

@@ -66,7 +66,7 @@ extension RegionState {
     try protect(merged)
   }
 
-  /// The same without the pages that recur, which `copySparedPages` deals with.
+  /// The same without the pages that recur, which are left to `FaultResolver.copySparedPages`.
   private func protectColdPages(in range: Range<Int>) throws(Errno) {
     let now = epoch.load(ordering: .relaxed)
     var rest = range
@@ -80,27 +80,6 @@ extension RegionState {
       }
       try protect(start..<run.upperBound)
       rest = run.upperBound..<range.upperBound
-    }
-  }
-
-  /// Copies the pages that `protectColdPages` has spared, in the new epoch, with the gate still
-  /// closed. Where there is no slot for one, it is protected after all.
-  func copySparedPages() {
-    let now = epoch.load(ordering: .relaxed)
-    var rest = 0..<pageCount
-    while let run = table.nextRun(
-      preservedSince: now - 1, in: rest, limit: slices.pagesPerSlice)
-    {
-      for page in run {
-        let word = table.word(page)
-        guard word.preserved == now - 1, word.recurs, !slices.isOpen(page: page) else { continue }
-        if let copied = preserve(page, word, .hot) {
-          table.publish(page, copied.claimed(.free))
-        } else {
-          try? protect(page..<page + 1)
-        }
-      }
-      rest = run.upperBound..<pageCount
     }
   }
 
@@ -121,7 +100,7 @@ extension RegionState {
     }
   }
 
-  private func protect(_ run: Range<Int>) throws(Errno) {
+  func protect(_ run: Range<Int>) throws(Errno) {
     guard !run.isEmpty else { return }
     let start = address(ofPage: run.lowerBound)
     let length = run.count * pageSize

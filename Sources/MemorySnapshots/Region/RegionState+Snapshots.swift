@@ -8,7 +8,7 @@ extension RegionState {
   /// the epoch, opens the gate.
   func take(
     _ record: UnsafeMutablePointer<SnapshotRecord>, into snapshots: inout LiveSnapshots,
-    copiesHotPages: Bool
+    copyingHotPagesBy resolver: FaultResolver?
   ) throws(Errno) {
     let start = Kernel.nanoseconds()
     gate.close()
@@ -18,7 +18,7 @@ extension RegionState {
       counters.countProtecting(nanoseconds: Kernel.nanoseconds() - start)
     }
     do throws(Errno) {
-      try protectDirtyPages(sparesHotPages: copiesHotPages)
+      try protectDirtyPages(sparesHotPages: resolver != nil)
     } catch {
       // Pages that are protected although nobody needs them would fault inside our own operations.
       unprotectDirtyPages()
@@ -37,8 +37,8 @@ extension RegionState {
     unsafe snapshots.append(record)
     // The new one can be given up.
     limitIsLifted.store(false, ordering: .relaxed)
-    if copiesHotPages {
-      copySparedPages()
+    if let resolver {
+      resolver.copySparedPages()
     } else {
       hotPages.begin(epoch: next)
     }

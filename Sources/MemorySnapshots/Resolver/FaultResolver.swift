@@ -28,7 +28,7 @@ struct FaultResolver: @unchecked Sendable {
   }
 
   /// A run of pages whose claims the caller holds, preserved and not yet un-protected.
-  private struct Claimed {
+  struct Claimed {
     let end: Int
     /// Whether the run ends where it does for want of a slot.
     let isStarved: Bool
@@ -38,17 +38,6 @@ struct FaultResolver: @unchecked Sendable {
       self.end = end
       self.isStarved = isStarved
     }
-  }
-
-  /// How many pages are claimed at once: enough to make the ioctl cheap, few enough that whoever
-  /// faults on one of them does not wait long.
-  private static var pagesPerClaim: Int {
-    @_noLocks get { 128 }
-  }
-
-  /// As many when they are preserved behind the back of a writer who is about to reach them.
-  private static var pagesPerClaimOnGuess: Int {
-    @_noLocks get { 16 }
   }
 
   /// Answers a message about a write fault on a page, without waiting. The writer is woken before
@@ -110,88 +99,34 @@ struct FaultResolver: @unchecked Sendable {
       of: page, pageCount: region.pointee.pageCount, region.pointee.counters)
   }
 
-  /// Preserves and un-protects pages that a writer is expected to reach, up to one that is not
-  /// protected. Does without where slots are short. The gate has been passed. Returns how many
-  /// pages were done.
-  @_noLocks
-  func preserveOnGuess(_ pages: Range<Int>, _ cause: PreserveCause) -> Int {
-    var page = pages.lowerBound
-    while page < pages.upperBound {
-      let end = min(page + FaultResolver.pagesPerClaimOnGuess, pages.upperBound)
-      let claimed = claim(page..<end, cause)
-      guard claimed.end > page else { break }
-      unclaim(page..<claimed.end)
-      page = claimed.end
-    }
-    return page - pages.lowerBound
-  }
-
-  /// Preserves and un-protects the pages in `range` that are protected, several per ioctl. The gate
-  /// has been passed. Returns the first page that was not done, for want of a slot, or the end.
-  @_noLocks
-  func preserve(_ range: Range<Int>, _ cause: PreserveCause) -> Int {
-    var page = range.lowerBound
-    while page < range.upperBound {
-      let claimed = claim(
-        page..<min(page + FaultResolver.pagesPerClaim, range.upperBound), cause)
-      if claimed.end > page { unclaim(page..<claimed.end) }
-      if claimed.isStarved {
-        _ = starve()
-        return claimed.end
-      }
-      page = claimed.end > page ? claimed.end : skip(page)
-    }
-    return page
-  }
-
-  /// Un-protects pages without preserving them, in runs: those that were preserved in `epoch` or
-  /// later, which no older snapshot needs. The gate has been passed, and the caller sees to it that
-  /// no newer one does.
-  @_noLocks
-  func unprotect(_ range: Range<Int>, preservedSince epoch: UInt64) {
-    let now = unsafe region.pointee.epoch.load(ordering: .relaxed)
-    var page = range.lowerBound
-    while page < range.upperBound {
-      let start = page
-      while page < range.upperBound {
-        let word = unsafe region.pointee.table.word(page)
-        guard word.isFree, word.preserved >= epoch, !needsNoPreserving(page, word),
-          unsafe region.pointee.table.claim(page, seen: word, .resolving)
-        else { break }
-        unsafe region.pointee.table.raiseGroup(of: page, to: now)
-        unsafe region.pointee.table.publish(
-          page, word.preserved(in: now, newestVersion: word.newestVersion))
-        page += 1
-      }
-      if page > start { unclaim(start..<page) } else { page += 1 }
-    }
-  }
-
   // MARK: - Steps
 
   /// Claims pages and preserves their content, from the first on, up to one that is not protected
   /// or that somebody else has claimed.
   @_noLocks
-  private func claim(_ pages: Range<Int>, _ cause: PreserveCause) -> Claimed {
+  func claim(_ pages: Range<Int>, _ cause: PreserveCause) -> Claimed {
+    var batch = unsafe PreserveBatch(region, cause)
+    var isStarved = false
     var page = pages.lowerBound
     while page < pages.upperBound {
       let word = unsafe region.pointee.table.word(page)
       guard word.isFree, !needsNoPreserving(page, word),
         unsafe region.pointee.table.claim(page, seen: word, .resolving)
       else { break }
-      guard let preserved = unsafe region.pointee.preserve(page, word, cause) else {
+      guard batch.add(page, word, expected: pages.upperBound - page) else {
         unsafe region.pointee.table.publish(page, word)
-        return Claimed(end: page, isStarved: true)
+        isStarved = true
+        break
       }
-      unsafe region.pointee.table.publish(page, preserved)
       page += 1
     }
-    return Claimed(end: page, isStarved: false)
+    batch.finish()
+    return Claimed(end: page, isStarved: isStarved)
   }
 
   /// Un-protects pages that `claim` has preserved and gives their claims back.
   @_noLocks
-  private func unclaim(_ pages: Range<Int>) {
+  func unclaim(_ pages: Range<Int>) {
     unprotect(pages.lowerBound, count: pages.count)
     for page in pages {
       let word = unsafe region.pointee.table.word(page)
@@ -201,23 +136,14 @@ struct FaultResolver: @unchecked Sendable {
 
   /// True if the page is not to be protected at present.
   @_noLocks
-  private func needsNoPreserving(_ page: Int, _ word: PageWord) -> Bool {
+  func needsNoPreserving(_ page: Int, _ word: PageWord) -> Bool {
     unsafe word.preserved == region.pointee.epoch.load(ordering: .relaxed)
       || region.pointee.slices.isOpen(page: page)
   }
 
-  /// The next page to look at after one that could not be claimed.
-  @_noLocks
-  private func skip(_ page: Int) -> Int {
-    let word = unsafe region.pointee.table.word(page)
-    if word.isFree, needsNoPreserving(page, word) { return page + 1 }
-    Kernel.yield()
-    return page
-  }
-
   /// Leaves word for the keeper that a fault waits for a slot.
   @_noLocks
-  private func starve() -> Outcome {
+  func starve() -> Outcome {
     _ = unsafe region.pointee.starved.exchange(1)
     unsafe region.pointee.store.pointee.callKeeper()
     return .starved

@@ -45,7 +45,8 @@ struct InlineResolver {
   @_noLocks
   private func fillView(_ address: UInt) {
     while true {
-      if let slot = unsafe region.pointee.store.pointee.allocatePage() {
+      var slots = unsafe region.pointee.store.pointee.allocatePages(upTo: 1)
+      if let slot = slots.removeFirst() {
         unsafe region.pointee.gate.enterWaiting()
         unsafe MissingPageResolver(region: region).fill(
           address, scratch: region.pointee.store.pointee.pages.address(of: slot), pageCount: 1)

@@ -59,6 +59,11 @@ struct SnapshotReader: @unchecked Sendable {
   @_noLocks
   func locate(_ page: Int) -> Source {
     guard let location = version(of: page)?.location else { return .live }
+    return source(at: location, page)
+  }
+
+  @_noLocks
+  private func source(at location: VersionLocation, _ page: Int) -> Source {
     if let slot = location.slot {
       return .preimage(unsafe region.pointee.store.pointee.pages.address(of: slot))
     }
@@ -77,21 +82,35 @@ struct SnapshotReader: @unchecked Sendable {
     version(of: page)?.isSpeculative == true && isSame(page, in: later)
   }
 
+  /// What to write to the live page to roll it back; `.live` for nothing. A page that was preserved on
+  /// a guess only is compared: it may not have been written to since.
+  func contentToRestore(_ page: Int) -> Source {
+    guard let version = version(of: page) else { return .live }
+    let source = source(at: version.location, page)
+    return version.isSpeculative && isSame(page, source, .live) ? .live : source
+  }
+
+  /// Fetches what `locate` will need for a page.
+  func prefetch(_ page: Int) {
+    let newest = unsafe region.pointee.table.word(page).newestVersion
+    if newest != 0 { unsafe region.pointee.store.pointee.prefetchRecord(newest) }
+  }
+
   /// Whether the page reads the same in a later snapshot, or in the live region (`nil`).
   func isSame(_ page: Int, in later: SnapshotReader?) -> Bool {
     let before = later?.locate(page) ?? .live
-    let isSame = isSame(page, before)
+    let isSame = isSame(page, locate(page), before)
     // The live page was compared, and the later snapshot has got a version of its own meanwhile.
     if let later, case .live = before, case let now = later.locate(page), !now.isLive {
-      return self.isSame(page, now)
+      return self.isSame(page, locate(page), now)
     }
     return isSame
   }
 
-  private func isSame(_ page: Int, _ other: Source) -> Bool {
+  private func isSame(_ page: Int, _ one: Source, _ other: Source) -> Bool {
     let count = unsafe region.pointee.pageSize
     let live = unsafe region.pointee.address(ofPage: page)
-    switch (locate(page), other) {
+    switch (one, other) {
     case (.live, .live), (.zero, .zero): return true
     case (.preimage(let one), .preimage(let two)): return Kernel.isEqual(one, two, count: count)
     case (.preimage(let one), .live), (.live, .preimage(let one)):

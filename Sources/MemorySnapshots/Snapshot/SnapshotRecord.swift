@@ -22,6 +22,16 @@ struct VersionList {
   var first: UInt32 = 0
   var last: UInt32 = 0
   var count = 0
+
+  @_noLocks
+  init() {}
+
+  @_noLocks
+  init(first: UInt32, last: UInt32, count: Int) {
+    self.first = first
+    self.last = last
+    self.count = count
+  }
 }
 
 /// How a snapshot is being used: by how many operations and views, and whether it was released or

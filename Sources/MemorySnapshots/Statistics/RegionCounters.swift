@@ -25,13 +25,21 @@ struct RegionCounters: ~Copyable {
   let serviceTime = AtomicHistogram()
 
   @_noLocks
-  func countCopy(_ cause: PreserveCause) {
+  func count(copies: Int, _ cause: PreserveCause) {
+    guard copies > 0 else { return }
     switch cause {
-    case .fault: pagesCopiedByFaults.add(1, ordering: .relaxed)
-    case .hot: pagesCopiedWhileHot.add(1, ordering: .relaxed)
-    case .ahead: pagesCopiedAhead.add(1, ordering: .relaxed)
-    case .intent: pagesCopiedByIntent.add(1, ordering: .relaxed)
-    case .restore: pagesCopiedByRestores.add(1, ordering: .relaxed)
+    case .fault: pagesCopiedByFaults.add(copies, ordering: .relaxed)
+    case .hot: pagesCopiedWhileHot.add(copies, ordering: .relaxed)
+    case .ahead: pagesCopiedAhead.add(copies, ordering: .relaxed)
+    case .intent: pagesCopiedByIntent.add(copies, ordering: .relaxed)
+    case .restore: pagesCopiedByRestores.add(copies, ordering: .relaxed)
+    }
+  }
+
+  @_noLocks
+  func notePreserved(_ pages: Int) {
+    if pages > mostPreservedPages.load(ordering: .relaxed) {
+      mostPreservedPages.max(pages, ordering: .relaxed)
     }
   }
 

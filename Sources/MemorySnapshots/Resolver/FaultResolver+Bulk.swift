@@ -1,0 +1,114 @@
+internal import Synchronization
+
+// Many pages at once: ahead of a writer, at a caller's request, for a rollback.
+
+extension FaultResolver {
+  /// How many pages are claimed at once: enough to make the ioctl cheap, few enough that whoever
+  /// faults on one of them does not wait long.
+  private static var pagesPerClaim: Int {
+    @_noLocks get { 128 }
+  }
+
+  /// As many when they are preserved behind the back of a writer who is about to reach them.
+  private static var pagesPerClaimOnGuess: Int {
+    @_noLocks get { 16 }
+  }
+
+  /// Preserves and un-protects pages that a writer is expected to reach, up to one that is not
+  /// protected. Does without where slots are short. The gate has been passed. Returns how many
+  /// pages were done.
+  @_noLocks
+  func preserveOnGuess(_ pages: Range<Int>, _ cause: PreserveCause) -> Int {
+    var page = pages.lowerBound
+    while page < pages.upperBound {
+      let end = min(page + FaultResolver.pagesPerClaimOnGuess, pages.upperBound)
+      let claimed = claim(page..<end, cause)
+      guard claimed.end > page else { break }
+      unclaim(page..<claimed.end)
+      page = claimed.end
+    }
+    return page - pages.lowerBound
+  }
+
+  /// Preserves and un-protects the pages in `range` that are protected, several per ioctl. The gate
+  /// has been passed. Returns the first page that was not done, for want of a slot, or the end.
+  @_noLocks
+  func preserve(_ range: Range<Int>, _ cause: PreserveCause) -> Int {
+    var page = range.lowerBound
+    while page < range.upperBound {
+      let word = unsafe region.pointee.table.word(page)
+      if word.isFree, needsNoPreserving(page, word) {
+        page += 1
+        continue
+      }
+      let claimed = claim(
+        page..<min(page + FaultResolver.pagesPerClaim, range.upperBound), cause)
+      if claimed.end > page { unclaim(page..<claimed.end) }
+      if claimed.isStarved {
+        _ = starve()
+        return claimed.end
+      }
+      // Somebody else has the claim.
+      if claimed.end == page { Kernel.yield() }
+      page = claimed.end
+    }
+    return page
+  }
+
+  /// Un-protects pages without preserving them, in runs: those that were preserved in `epoch` or
+  /// later, which no older snapshot needs. The gate has been passed, and the caller sees to it that
+  /// no newer one does.
+  @_noLocks
+  func unprotect(_ range: Range<Int>, preservedSince epoch: UInt64) {
+    let now = unsafe region.pointee.epoch.load(ordering: .relaxed)
+    var page = range.lowerBound
+    while page < range.upperBound {
+      let start = page
+      while page < range.upperBound {
+        let word = unsafe region.pointee.table.word(page)
+        guard word.isFree, word.preserved >= epoch, !needsNoPreserving(page, word),
+          unsafe region.pointee.table.claim(page, seen: word, .resolving)
+        else { break }
+        unsafe region.pointee.table.raiseGroup(of: page, to: now)
+        unsafe region.pointee.table.publish(
+          page, word.preserved(in: now, newestVersion: word.newestVersion))
+        page += 1
+      }
+      if page > start { unclaim(start..<page) } else { page += 1 }
+    }
+  }
+
+  /// Copies the pages that recur and were spared from protection, in the new epoch. The gate is
+  /// closed, by the caller. Where there is no slot for a page, it is protected after all.
+  func copySparedPages() {
+    let epoch = unsafe region.pointee.epoch.load(ordering: .relaxed)
+    let all = unsafe 0..<region.pointee.pageCount
+    var rest = all
+    while let run = unsafe region.pointee.table.nextRun(
+      preservedSince: epoch - 1, in: rest, limit: FaultResolver.pagesPerClaim)
+    {
+      copySparedPages(in: run, since: epoch - 1)
+      rest = run.upperBound..<all.upperBound
+    }
+  }
+
+  private func copySparedPages(in run: Range<Int>, since epoch: UInt64) {
+    var batch = unsafe PreserveBatch(region, .hot)
+    for page in run {
+      let word = unsafe region.pointee.table.word(page)
+      guard word.preserved == epoch, word.recurs,
+        unsafe !region.pointee.slices.isOpen(page: page)
+      else { continue }
+      if !batch.add(page, word, expected: run.upperBound - page) {
+        try? unsafe region.pointee.protect(page..<page + 1)
+      }
+    }
+    batch.finish()
+    for page in run {
+      let word = unsafe region.pointee.table.word(page)
+      if word.claim == .resolving {
+        unsafe region.pointee.table.publish(page, word.claimed(.free))
+      }
+    }
+  }
+}
