@@ -144,7 +144,8 @@ struct PreserveBatch {
     let untracked = unsafe region.pointee.slices.untrackedEpoch(ofClosedSliceWithPage: page)
     let guess = cause.isGuess ? VersionRecord.speculativeBit : 0
     // Relaxed: the page's word publishes the record.
-    unsafe record.pointee.lowerBits.store(max(word.preserved, untracked) | guess, ordering: .relaxed)
+    let lower = max(word.preserved, untracked)
+    unsafe record.pointee.lowerBits.store(lower | guess, ordering: .relaxed)
     unsafe record.pointee.upper.store(epoch, ordering: .relaxed)
     unsafe record.pointee.location.store(location.bits, ordering: .relaxed)
     unsafe record.pointee.older.store(older, ordering: .relaxed)

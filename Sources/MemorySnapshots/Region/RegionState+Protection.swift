@@ -9,6 +9,10 @@ extension RegionState {
   /// 1/30 of an ioctl of its own.
   private static var mergeGap: Int { 25 }
   private static var retries: Int { 1000 }
+  /// An ioctl that took no longer may cover twice as much the next time: huge pages are protected by
+  /// the hundred in that time, and each ioctl makes the other processors flush their caches of
+  /// translations. The kernel's lock of the address space is not held for long either way.
+  private static var shortCall: UInt64 { 100_000 }
 
   func pages(ofSlice slice: Int) -> Range<Int> {
     let first = slice * slices.pagesPerSlice
@@ -21,10 +25,15 @@ extension RegionState {
   /// - Complexity: O(pages written to since the newest snapshot + open slices).
   func protectDirtyPages(sparesHotPages: Bool) throws(Errno) {
     var slice = 0
+    var slicesPerCall = 1
     while slice < slices.count {
       if !slices.allClosed, slices.isOpen(slice: slice) {
-        try protect(pages(ofSlice: slice))
-        slice += 1
+        let last = min(slice + slicesPerCall, slices.count)
+        let end = (slice..<last).first { !slices.isOpen(slice: $0) } ?? last
+        let start = Kernel.nanoseconds()
+        try protect(pages(ofSlice: slice).lowerBound..<pages(ofSlice: end - 1).upperBound)
+        if Kernel.nanoseconds() - start < RegionState.shortCall { slicesPerCall *= 2 }
+        slice = end
       } else {
         let start = slice * slices.pagesPerSlice
         slice = slices.allClosed ? slices.count : slice
