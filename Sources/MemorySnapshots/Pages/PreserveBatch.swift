@@ -230,7 +230,8 @@ struct PreserveBatch {
     }
     // Slots that were taken and not used had been counted.
     let change = viewPages - slots.count
-    let kept = unsafe region.pointee.preservedPages.add(change, ordering: .relaxed).newValue
-    unsafe region.pointee.counters.notePreserved(kept)
+    if change != 0 { unsafe region.pointee.preservedPages.add(change, ordering: .relaxed) }
+    unsafe region.pointee.counters.notePreserved(
+      region.pointee.preservedPages.load(ordering: .relaxed))
   }
 }

@@ -36,7 +36,7 @@ struct WriteStreams: ~Copyable {
       guard word >> 8 == UInt64(page) else { continue }
       let window = Int(truncatingIfNeeded: word & 255)
       // The stream has come to the end of its window, so all of that was of use.
-      counters.pagesAheadUsed.add(window, ordering: .relaxed)
+      if window > 0 { counters.pagesAheadUsed.add(window, ordering: .relaxed) }
       let wider = min(max(window * 2, WriteStreams.smallestWindow), WriteStreams.largestWindow)
       let end = min(page + 1 + wider, pageCount)
       store(stream, next: end, window: end - page - 1)
@@ -45,7 +45,7 @@ struct WriteStreams: ~Copyable {
     let stream = oldest.wrappingAdd(1, ordering: .relaxed).oldValue & (WriteStreams.streamCount - 1)
     // A stream that ends leaves its last window unused, as far as one can tell.
     let given = load(stream)
-    if given != .max {
+    if given != .max, given & 255 != 0 {
       counters.pagesAheadWasted.add(Int(truncatingIfNeeded: given & 255), ordering: .relaxed)
     }
     store(stream, next: page + 1, window: 0)
