@@ -117,6 +117,8 @@ final class FaultHandler: @unchecked Sendable {
     } else {
       Kernel.epollRemove(
         unsafe state.pointee.epoll.rawValue, unsafe region.pointee.descriptor)
+      // Before the passes are read: see `LatestRegion`.
+      unsafe state.pointee.removals.add(1, ordering: .sequentiallyConsistent)
       waitForPass()
     }
     return true

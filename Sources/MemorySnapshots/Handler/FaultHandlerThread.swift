@@ -25,9 +25,12 @@ enum FaultHandlerThread {
   ) {
     let handler = unsafe thread.pointee.handler
     var pace = FaultPace()
+    var latest = unsafe LatestRegion(handler)
     // Acquiring: pairs with the store in `FaultHandler.deinit`.
     while unsafe !handler.pointee.isStopping.load(ordering: .acquiring) {
-      let ready = unsafe wait(handler, tags, &pace)
+      let isLikely = pace.isDense && latest.expectsMessage()
+      let isAnswered = unsafe isLikely && poll(latest, thread, messages)
+      let ready = unsafe isAnswered ? 0 : wait(handler, tags, &pace)
       if ready < 0 {
         // Somebody has closed the descriptor: the keeper lets all writers go on.
         unsafe handler.pointee.isBlind.store(true, ordering: .releasing)
@@ -38,10 +41,12 @@ enum FaultHandlerThread {
       for index in 0..<Int(ready) {
         let tag = UInt(truncatingIfNeeded: unsafe tags[index])
         if let region = unsafe UnsafeMutablePointer<RegionState>(bitPattern: tag) {
-          unsafe answer(region, thread, messages)
+          _ = unsafe answer(region, thread, messages)
+          unsafe latest.region = region
         }
       }
       _ = unsafe thread.pointee.passes.add(1)
+      unsafe latest.forgetIfRemoved(handler)
       if unsafe handler.pointee.isAwaited.load(ordering: .sequentiallyConsistent) {
         unsafe thread.pointee.passes.wakeAll()
         Kernel.yield()
@@ -70,14 +75,29 @@ enum FaultHandlerThread {
     return ready
   }
 
+  /// Reads the latest region's next message without asking epoll first, which takes a system call.
+  @_noLocks
+  private static func poll(
+    _ latest: LatestRegion, _ thread: UnsafeMutablePointer<HandlerThreadState>,
+    _ messages: UnsafeMutablePointer<Kernel.Message>
+  ) -> Bool {
+    guard let region = unsafe latest.region else { return false }
+    for _ in 0..<LatestRegion.attempts {
+      if unsafe answer(region, thread, messages) { return true }
+      Kernel.yield()
+    }
+    return false
+  }
+
+  /// Answers the messages that a region has. False if it has none.
   @_noLocks
   private static func answer(
     _ region: UnsafeMutablePointer<RegionState>, _ thread: UnsafeMutablePointer<HandlerThreadState>,
     _ messages: UnsafeMutablePointer<Kernel.Message>
-  ) {
+  ) -> Bool {
     let descriptor = unsafe region.pointee.descriptor
     let count = unsafe Kernel.readMessages(descriptor, messages, batchSize)
-    guard count > 0 else { return }
+    guard count > 0 else { return false }
     var start = Kernel.nanoseconds()
     for index in 0..<Int(count) {
       let message = unsafe messages[index]
@@ -91,6 +111,7 @@ enum FaultHandlerThread {
       }
       start = Kernel.nanoseconds()
     }
+    return true
   }
 
   @_noLocks
@@ -108,6 +129,45 @@ enum FaultHandlerThread {
     case .parkedAtGate, .starved:
       unsafe region.pointee.counters.parkedFaults.add(1, ordering: .relaxed)
     }
+  }
+}
+
+/// The region whose message a handler thread read last: the next is likely to be its, too.
+@safe
+private struct LatestRegion {
+  var region: UnsafeMutablePointer<RegionState>?
+  private var removals: UInt64
+  private var turns = 0
+
+  static var attempts: Int {
+    @_noLocks get { 8 }
+  }
+
+  /// Every so many times the other regions come first, so that one does not keep them waiting.
+  private static var turnsBeforeOthers: Int {
+    @_noLocks get { 16 }
+  }
+
+  @_noLocks
+  init(_ handler: UnsafeMutablePointer<HandlerState>) {
+    unsafe region = nil
+    removals = unsafe handler.pointee.removals.load(ordering: .sequentiallyConsistent)
+  }
+
+  @_noLocks
+  mutating func expectsMessage() -> Bool {
+    turns &+= 1
+    return turns % LatestRegion.turnsBeforeOthers != 0
+  }
+
+  /// Whoever removes a region counts the removal, and frees it when the thread has counted a pass
+  /// since. So this comes between a pass's count and the next look at the region.
+  @_noLocks
+  mutating func forgetIfRemoved(_ handler: UnsafeMutablePointer<HandlerState>) {
+    let now = unsafe handler.pointee.removals.load(ordering: .sequentiallyConsistent)
+    guard now != removals else { return }
+    removals = now
+    unsafe region = nil
   }
 }
 
