@@ -40,22 +40,20 @@ struct FaultResolver: @unchecked Sendable {
     }
   }
 
-  /// Answers a message about a write fault on a page, without waiting. The writer is woken before
-  /// pages ahead of it are preserved: it goes on while this thread works.
+  /// Answers a message about a write fault on a page, without waiting.
   @_noLocks
   func resolve(_ page: Int) -> Outcome {
     while unsafe !region.pointee.gate.enter() {
       if unsafe region.pointee.gate.park() { return .parkedAtGate }
     }
-    let outcome = resolveInsideGate(page, wakesFirst: true)
+    let outcome = resolveInsideGate(page)
     unsafe region.pointee.gate.leave()
     return outcome
   }
 
-  /// The same with the gate passed. Without `wakesFirst`, the pages ahead are un-protected together
-  /// with the page: the writer is the one who works, and one ioctl is cheaper than two.
+  /// The same with the gate passed.
   @_noLocks
-  func resolveInsideGate(_ page: Int, wakesFirst: Bool) -> Outcome {
+  func resolveInsideGate(_ page: Int) -> Outcome {
     while true {
       let word = unsafe region.pointee.table.word(page)
       if needsNoPreserving(page, word) {
@@ -81,12 +79,9 @@ struct FaultResolver: @unchecked Sendable {
         unsafe region.pointee.counters.writeFaults.add(1, ordering: .relaxed)
         unsafe region.pointee.hotPages.countFault(on: word, region.pointee.epoch)
         let ahead = pagesAhead(of: page)
-        if wakesFirst {
-          unclaim(page..<page + 1)
-          _ = preserveOnGuess(ahead, .ahead)
-        } else {
-          unclaim(page..<claim(ahead, .ahead).end)
-        }
+        // One ioctl for all, last: a writer that is woken first reaches the pages ahead before they
+        // are done, and is put to sleep by one after another.
+        unclaim(page..<claim(ahead, .ahead).end)
         return .resolved
       }
     }

@@ -21,7 +21,7 @@ struct InlineResolver {
     let resolver = unsafe FaultResolver(region: region)
     while true {
       unsafe region.pointee.gate.enterWaiting()
-      let outcome = resolver.resolveInsideGate(page, wakesFirst: false)
+      let outcome = resolver.resolveInsideGate(page)
       unsafe region.pointee.gate.leave()
       switch outcome {
       case .resolved:
