@@ -15,17 +15,39 @@ static const size_t huge_page_size = (size_t)2 << 20;
 
 size_t cpeers_page_size(void) { return (size_t)sysconf(_SC_PAGESIZE); }
 
+static void *map_file(int descriptor, size_t byte_count, int sharing) {
+  return mmap(NULL, byte_count, PROT_READ | PROT_WRITE, sharing, descriptor, 0);
+}
+
 static void *map_shared(size_t byte_count) {
   int descriptor = memfd_create("cpeers arena", MFD_CLOEXEC);
   if (descriptor < 0) return MAP_FAILED;
   void *base = MAP_FAILED;
   if (ftruncate(descriptor, (off_t)byte_count) == 0) {
-    base = mmap(NULL, byte_count, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
+    base = map_file(descriptor, byte_count, MAP_SHARED);
   }
   int error = errno;
   close(descriptor);
   errno = error;
   return base;
+}
+
+void *cpeers_arena_map_image(size_t byte_count) {
+  int descriptor = memfd_create("cpeers image", MFD_CLOEXEC);
+  if (descriptor < 0) return NULL;
+  void *image = MAP_FAILED;
+  if (ftruncate(descriptor, (off_t)byte_count) == 0) {
+    void *content = map_file(descriptor, byte_count, MAP_SHARED);
+    if (content != MAP_FAILED) {
+      cpeers_arena_fill(content, byte_count);
+      munmap(content, byte_count);
+      image = map_file(descriptor, byte_count, MAP_PRIVATE);
+    }
+  }
+  int error = errno;
+  close(descriptor);
+  errno = error;
+  return image == MAP_FAILED ? NULL : image;
 }
 
 // Maps more than is asked for and gives the unaligned ends back.

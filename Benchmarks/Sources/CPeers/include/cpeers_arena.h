@@ -21,6 +21,10 @@ typedef enum cpeers_pages {
 /// Maps and populates `byte_count` bytes (whole pages). Returns NULL with errno set on failure.
 void *_Nullable cpeers_arena_map(cpeers_pages pages, size_t byte_count);
 
+/// Maps a memfd of pages that differ from each other, privately and without populating the mapping:
+/// what a view of a snapshot is to the kernel. Returns NULL with errno set on failure.
+void *_Nullable cpeers_arena_map_image(size_t byte_count);
+
 void cpeers_arena_unmap(void *base, size_t byte_count);
 
 /// Gives every page a content of its own, so that no two pages are equal and none is zero.

@@ -90,11 +90,15 @@ struct Figure: Sendable {
         scenario: "read", condition: condition, peer: peer, metric: ReadScenario.cost)
     }
     return [PageOrder.sequential, .random].flatMap { order in
-      [(ReadScenario.firstTime(order), 4.0), (ReadScenario.again(order), 1.05)]
-    }.map { condition, limit in
+      [
+        (ReadScenario.firstTime(order), ReadScenario.plain, 4.0),
+        (ReadScenario.firstTime(order), ReadScenario.mapping, 1.1),
+        (ReadScenario.again(order), ReadScenario.plain, 1.05),
+      ]
+    }.map { condition, peer, limit in
       Figure(
-        "view, \(condition) / plain memory", atMost: limit, cost(condition, "view"),
-        per: cost(condition, ReadScenario.plain))
+        "view, \(condition) / \(peer)", atMost: limit, cost(condition, "view"),
+        per: cost(condition, peer))
     }
   }
 

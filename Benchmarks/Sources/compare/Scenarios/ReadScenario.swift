@@ -10,6 +10,7 @@ struct ReadScenario: Scenario {
 
   static let cost = "ns/page"
   static let plain = "plain memory"
+  static let mapping = "mapping in C"
   static let copy = "every byte, copied out"
 
   static func firstTime(_ order: PageOrder) -> String { "a word of each page, \(order)" }
@@ -34,6 +35,13 @@ struct ReadScenario: Scenario {
         let view = try snapshot.makeView()
         view.withUnsafeBytes { readings.read($0) }
       },
+      Reader(name: Self.mapping) { _, readings in
+        guard let image = cpeers_arena_map_image(byteCount) else { throw PeerError.system("mmap") }
+        defer { cpeers_arena_unmap(image, byteCount) }
+        // A view has pages of its own where the region was overwritten.
+        cpeers_touch_pages(image, readings.overwritten, readings.overwritten.count)
+        readings.read(UnsafeRawBufferPointer(start: image, count: byteCount))
+      },
       Reader(name: "copyBytes") { peer, readings in
         guard let snapshot = peer.newestSnapshot else { return }
         try readings.time(Self.copy) { target in
@@ -45,11 +53,13 @@ struct ReadScenario: Scenario {
     rounds.run(readers, into: &measurements) { reader, round, samples in
       let peer = try LibraryPeer(.sharedMemory, .handlerThread, byteCount: byteCount)
       _ = try peer.takeSnapshot()
-      peer.touch(PageOrder.random.pages(pageCount / 10, of: pageCount, seed: round))
+      let overwritten = PageOrder.random.pages(pageCount / 10, of: pageCount, seed: round)
+      peer.touch(overwritten)
       // A view is read for the first time only once, so each order has its own.
       for order in [PageOrder.sequential, .random] {
         var readings = Readings(
-          order: order, pages: order.pages(pageCount, of: pageCount, seed: round), target: target)
+          order: order, pages: order.pages(pageCount, of: pageCount, seed: round),
+          overwritten: overwritten, target: target)
         try reader.read(peer, &readings)
         for (condition, nanoseconds) in readings.costs
         where condition != Self.copy || order == .sequential {
@@ -64,12 +74,14 @@ struct ReadScenario: Scenario {
   private struct Readings {
     let order: PageOrder
     let pages: [UInt32]
+    let overwritten: [UInt32]
     let target: Arena
     private(set) var costs: [(condition: String, nanoseconds: UInt64)] = []
 
-    init(order: PageOrder, pages: [UInt32], target: Arena) {
+    init(order: PageOrder, pages: [UInt32], overwritten: [UInt32], target: Arena) {
       self.order = order
       self.pages = pages
+      self.overwritten = overwritten
       self.target = target
     }
 
