@@ -54,7 +54,6 @@ struct Keeper {
     let pages = unsafe handler.pointee.store.pointee.pages.freeSlots
     let smallest = unsafe 2 * handler.pointee.store.pointee.reservePages
     if pages == 0 { reserve = min(reserve * 2, 8 * smallest) }
-    recentPeak = max(recentPeak, unsafe handler.pointee.store.pointee.pages.usedSlots)
     return unsafe handler.pointee.store.pointee.refill(reservePages: reserve)
   }
 
@@ -73,7 +72,8 @@ struct Keeper {
     lastTick = now
     let used = unsafe handler.pointee.store.pointee.pages.usedSlots
     let smallest = unsafe 2 * handler.pointee.store.pointee.reservePages
-    recentPeak = max(used, recentPeak - recentPeak / 4 - 1)
+    let peak = unsafe handler.pointee.store.pointee.pages.takePeakUse()
+    recentPeak = max(peak, recentPeak - recentPeak / 4 - 1)
     reserve = max(reserve / 2, smallest)
     unsafe handler.pointee.store.pointee.shrink(toFreePages: reserve + recentPeak - used)
   }

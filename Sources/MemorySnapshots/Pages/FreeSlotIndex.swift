@@ -1,20 +1,20 @@
 internal import SystemPackage
 internal import Synchronization
 
-/// Slots that were allocated together: neighbours, 64 at the most.
+/// Slots that were allocated together: 64 at the most, near each other, with gaps or without.
 struct SlotSet {
-  private let first: UInt32
+  private let base: UInt32
   private var bits: UInt64
 
   @_noLocks
   init(word: Int, bits: UInt64) {
-    first = UInt32(truncatingIfNeeded: word * 64)
+    base = UInt32(truncatingIfNeeded: word * 64)
     self.bits = bits
   }
 
   @_noLocks
   init() {
-    first = 0
+    base = 0
     bits = 0
   }
 
@@ -26,15 +26,23 @@ struct SlotSet {
     @_noLocks get { bits.nonzeroBitCount }
   }
 
+  var first: UInt32? {
+    @_noLocks get { bits == 0 ? nil : base + UInt32(truncatingIfNeeded: bits.trailingZeroBitCount) }
+  }
+
+  /// How many follow each other without a gap, from the first on.
+  var leadingNeighbourCount: Int {
+    @_noLocks get { (~(bits >> UInt64(bits.trailingZeroBitCount))).trailingZeroBitCount }
+  }
+
   /// The word of the index that they are in, and their bits there.
   fileprivate var place: (word: Int, bits: UInt64) {
-    @_noLocks get { (Int(first) / 64, bits) }
+    @_noLocks get { (Int(base) / 64, bits) }
   }
 
   @_noLocks
   mutating func removeFirst() -> UInt32? {
-    guard bits != 0 else { return nil }
-    let slot = first + UInt32(truncatingIfNeeded: bits.trailingZeroBitCount)
+    guard let slot = first else { return nil }
     bits &= bits - 1
     return slot
   }

@@ -28,6 +28,8 @@ struct SlotPool: ~Copyable, @unchecked Sendable {
 
   private let freeSlotCount = Atomic<Int>(0)
   private let populatedChunkCount = Atomic<Int>(0)
+  /// The most slots in use since the keeper asked last.
+  private let mostUsedSlots = Atomic<Int>(0)
 
   /// - Parameter capacity: the most slots, an upper bound that costs one bit each.
   init(
@@ -64,14 +66,21 @@ struct SlotPool: ~Copyable, @unchecked Sendable {
   var populatedBytes: Int { populatedChunkCount.load(ordering: .relaxed) * chunkBytes }
 
   var usedSlots: Int {
-    populatedChunkCount.load(ordering: .relaxed) * slotsPerChunk - freeSlots
+    @_noLocks get { populatedChunkCount.load(ordering: .relaxed) * slotsPerChunk - freeSlots }
   }
 
   /// Takes `count` free slots, or as many as are to be had at once.
   @_noLocks
   func allocate(upTo count: Int) -> SlotSet {
     let set = free.allocate(upTo: count)
-    if set.count > 0 { freeSlotCount.subtract(set.count, ordering: .relaxed) }
+    if set.count > 0 {
+      freeSlotCount.subtract(set.count, ordering: .relaxed)
+      // Two threads may overwrite each other's figure: it is an estimate.
+      let used = usedSlots
+      if used > mostUsedSlots.load(ordering: .relaxed) {
+        mostUsedSlots.store(used, ordering: .relaxed)
+      }
+    }
     return set
   }
 
@@ -120,6 +129,9 @@ struct SlotPool: ~Copyable, @unchecked Sendable {
     freeSlotCount.add(slotsPerChunk, ordering: .relaxed)
     free.add(chunk * slotsPerChunk, count: slotsPerChunk)
   }
+
+  /// The most slots in use since the last call. Keeper only.
+  func takePeakUse() -> Int { mostUsedSlots.exchange(usedSlots, ordering: .relaxed) }
 
   /// Hands chunks without a slot in use back to the system, the last ones first, while more than
   /// `reserve` slots are free. Keeper only.

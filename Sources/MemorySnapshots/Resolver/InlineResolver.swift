@@ -40,22 +40,29 @@ struct InlineResolver {
     }
   }
 
-  /// The page of a view is built in a slot of the store, because a signal handler's stack may be
+  /// How many pages of a view are filled at the most when one is read.
+  private static var viewPagesPerFault: Int {
+    @_noLocks get { 16 }
+  }
+
+  /// The pages of a view are built in slots of the store, because a signal handler's stack may be
   /// small.
   @_noLocks
   private func fillView(_ address: UInt) {
+    let store = unsafe region.pointee.store
     while true {
-      var slots = unsafe region.pointee.store.pointee.allocatePages(upTo: 1)
-      if let slot = slots.removeFirst() {
+      let slots = unsafe store.pointee.allocatePages(upTo: InlineResolver.viewPagesPerFault)
+      if let slot = slots.first {
         unsafe region.pointee.gate.enterWaiting()
         unsafe MissingPageResolver(region: region).fill(
-          address, scratch: region.pointee.store.pointee.pages.address(of: slot), pageCount: 1)
+          address, scratch: store.pointee.pages.address(of: slot),
+          pageCount: slots.leadingNeighbourCount)
         unsafe region.pointee.gate.leave()
-        unsafe region.pointee.store.pointee.deallocatePage(slot)
+        unsafe store.pointee.pages.deallocate(slots)
         return
       }
       _ = unsafe region.pointee.starved.exchange(1)
-      unsafe region.pointee.store.pointee.callKeeper()
+      unsafe store.pointee.callKeeper()
       unsafe region.pointee.waitForRoom()
     }
   }

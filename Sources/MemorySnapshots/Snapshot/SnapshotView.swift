@@ -7,7 +7,7 @@ internal import SystemPackage
 /// Read it from any thread, while writers run. Over a `.sharedMemory` region it is a private mapping
 /// of the same file: making one copies nothing but the pages that have changed since the snapshot,
 /// and a page that changes later is copied by the kernel. Over other regions its pages are copied as
-/// they are first read, 32 at a time.
+/// they are first read, up to 64 at a time.
 ///
 /// The view keeps its snapshot: a snapshot with an open view is neither freed by `release()` nor
 /// invalidated, and the memory that the view needs is not bounded by `storeLimit`. The memory goes
