@@ -3,16 +3,20 @@ import MemorySnapshots
 import SystemPackage
 import Testing
 
-@Suite("MemoryRegion(adopting:)", .timeLimit(.minutes(runsLongTests ? 10 : 5)))
+@Suite("MemoryRegion(adopting:)", .serialized, .timeLimit(.minutes(runsLongTests ? 10 : 5)))
 struct AdoptingTests {
   enum Kind: CaseIterable { case anonymous, aligned, sharedAnonymous, memoryFile, posixShared }
 
   private static let pageCount = 32
 
-  @Test("Memory that the application mapped is protected like any other", arguments: Kind.allCases)
-  func adopts(_ kind: Kind) async throws {
+  /// What the memory is made of is the application's choice: the mode's backing has no effect.
+  @Test(
+    "Memory that the application mapped is protected like any other",
+    arguments: Kind.allCases, RegionMode.tested(.anonymous))
+  func adopts(_ kind: Kind, _ mode: RegionMode) async throws {
     let memory = try TestMapping(kind, pages: AdoptingTests.pageCount)
-    var region: MemoryRegion? = try unsafe MemoryRegion(adopting: memory.buffer)
+    var region: MemoryRegion? = try unsafe MemoryRegion(
+      adopting: memory.buffer, options: mode.options)
     if let region {
       region.fillPages(0..<16, with: 1)
       let snapshot = try region.makeSnapshot()
@@ -36,7 +40,7 @@ struct AdoptingTests {
     unsafe memory.buffer.storeBytes(of: 3, toByteOffset: 5 * pageSize, as: UInt8.self)
     #expect(unsafe memory.buffer[5 * pageSize] == 3)
     #expect(unsafe memory.buffer[6 * pageSize] == 1)
-    let again = try unsafe MemoryRegion(adopting: memory.buffer)
+    let again = try unsafe MemoryRegion(adopting: memory.buffer, options: mode.options)
     let snapshot = try again.makeSnapshot()
     again.set(5, to: 4)
     #expect(try snapshot.word(ofPage: 5) & 0xff == 3)

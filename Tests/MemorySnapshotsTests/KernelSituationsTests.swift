@@ -9,7 +9,8 @@ import Testing
 /// The situations of the kernel's own tests (tools/testing/selftests/mm/uffd-*.c) that have to do
 /// with write protection, as far as other suites do not have them: `sigbus-wp` is
 /// `InlineDeliveryTests`, `wp-fork` is `HazardForkTests`, `wp-unpopulated` is hazard 1.
-@Suite("Situations of the kernel's selftests", .timeLimit(.minutes(runsLongTests ? 10 : 5)))
+@Suite(
+  "Situations of the kernel's selftests", .serialized, .timeLimit(.minutes(runsLongTests ? 10 : 5)))
 struct KernelSituationsTests {
   private func open() throws -> Int32 {
     let device = cuserfault_open_device()
@@ -63,11 +64,11 @@ struct KernelSituationsTests {
 
   @Test(
     "wp-fork-pin: a page that the kernel has pinned stays right when the process forks and snapshots",
-    arguments: MemoryRegion.Backing.allCases)
-  func forkWithPinnedPage(_ backing: MemoryRegion.Backing) async {
-    await #expect(processExitsWith: .success) { [backing] in
+    arguments: RegionMode.tested)
+  func forkWithPinnedPage(_ mode: RegionMode) async {
+    await #expect(processExitsWith: .success) { [mode] in
       endIfHanging()
-      let region = try MemoryRegion(pages: 4, options: .init(backing: backing))
+      let region = try MemoryRegion(pages: 4, mode)
       region.fillPages(0..<4, with: 1)
       let (reading, writing) = try Stream.pair(socket: false)
       // A reference to the page, held by a pipe.
@@ -87,9 +88,9 @@ struct KernelSituationsTests {
 
   @Test(
     "mmap-changing: snapshots are taken and faults resolved while mappings come and go beside them",
-    arguments: MemoryRegion.Backing.allCases)
-  func mappingsChange(_ backing: MemoryRegion.Backing) async throws {
-    let region = try MemoryRegion(pages: 64, options: .init(backing: backing))
+    arguments: RegionMode.tested)
+  func mappingsChange(_ mode: RegionMode) async throws {
+    let region = try MemoryRegion(pages: 64, mode)
     let stop = Shared(false)
     try await onThreads(3) { index in
       if index == 0 {
@@ -116,15 +117,15 @@ struct KernelSituationsTests {
   /// A page as the kernel's stress test has it: a lock and a counter, both taken by every thread.
   @Test(
     "stress: no count under a lock in a page is lost while pages are protected again and again",
-    arguments: MemoryRegion.Backing.allCases, MemoryRegion.FaultDelivery.allCases)
+    arguments: RegionMode.tested)
   func lockAndCounter(
-    _ backing: MemoryRegion.Backing, _ delivery: MemoryRegion.FaultDelivery
+    _ mode: RegionMode
   ) async throws {
     let pages = 32
     let region = try MemoryRegion(
-      pages: pages, options: .init(backing: backing, faultDelivery: delivery))
+      pages: pages, mode)
     let seed = SeededGenerator.seeds[2]
-    let counts = runsLongTests ? 200_000 : 10_000
+    let counts = runsLongTests ? 50_000 : 8000
     let running = Shared(4)
     try await onThreads(5) { index in
       guard index < 4 else {
