@@ -113,4 +113,35 @@ struct AdoptingTests {
     region.set(0, to: 1)
     #expect(try snapshot.word(ofPage: 0) == 0)
   }
+
+  @Test(
+    "Threads that go on writing while the region of their memory is let go of take no harm",
+    arguments: RegionMode.tested(.anonymous))
+  func letGoMeanwhile(_ mode: RegionMode) async {
+    await #expect(processExitsWith: .success) { [mode] in
+      endIfHanging()
+      let memory = try TestMapping(.anonymous, pages: 8)
+      let stop = Shared(false)
+      try await onThreads(4) { index in
+        defer { stop.set() }
+        if index > 0 {
+          var value: UInt64 = 0
+          while !stop.isSet {
+            value += 1
+            let page = Int(value) % 8
+            unsafe memory.buffer.storeBytes(
+              of: value, toByteOffset: page * pageSize + 8 * index, as: UInt64.self)
+          }
+        } else {
+          // It keeps the threads that all share, which take long to start where all are busy.
+          let other = try MemoryRegion(pages: 1)
+          defer { withExtendedLifetime(other) {} }
+          for _ in 0..<(runsLongTests ? 500 : 100) {
+            let region = try unsafe MemoryRegion(adopting: memory.buffer, options: mode.options)
+            _ = try region.makeSnapshot()
+          }
+        }
+      }
+    }
+  }
 }
