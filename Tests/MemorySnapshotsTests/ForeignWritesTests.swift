@@ -64,7 +64,12 @@ struct ForeignWritesTests {
       let number = reading.descriptor.rawValue
       switch way {
       case .vmsplice: return unsafe test_support_vmsplice_read(number, place, 8) == 8
-      case .ioUring: return unsafe test_support_io_uring_read(number, place, 8) == 8
+      case .ioUring:
+        guard let ring = unsafe test_support_ring_make(nil, 0) else {
+          throw Errno(rawValue: errno)
+        }
+        defer { unsafe test_support_ring_free(ring) }
+        return unsafe test_support_ring_read(ring, number, place, 8) == 8
       case .readScatter:
         var vectors = unsafe [
           iovec(iov_base: place, iov_len: 4), iovec(iov_base: place + 4, iov_len: 4),

@@ -8,7 +8,10 @@ import Testing
 
 /// The situations of the kernel's own tests (tools/testing/selftests/mm/uffd-*.c) that have to do
 /// with write protection, as far as other suites do not have them: `sigbus-wp` is
-/// `InlineDeliveryTests`, `wp-fork` is `HazardForkTests`, `wp-unpopulated` is hazard 1.
+/// `InlineDeliveryTests`, `wp-unpopulated` is hazard 1, `wp-mremap` and the removals and moves of
+/// `events-wp` are `MappingChangesTests`, opening by device and by system call is hazard 3 and
+/// `HostileSurroundingsTests`. `wp-fork` and `wp-fork-with-event` are `HazardForkTests`: the child has
+/// no protected page to go wrong, because it does not get the memory, and no event is asked for.
 @Suite(
   "Situations of the kernel's selftests", .serialized, .timeLimit(.minutes(runsLongTests ? 10 : 5)))
 struct KernelSituationsTests {
@@ -28,6 +31,14 @@ struct KernelSituationsTests {
     #expect(unsafe cuserfault_handshake(descriptor, 0, &granted) == 0)
     #expect(granted & CUSERFAULT_FEATURE_PAGEFAULT_FLAG_WP != 0)
     #expect(unsafe cuserfault_handshake(descriptor, 0, &granted) == -EINVAL)
+  }
+
+  @Test("API: a version that no kernel has is refused")
+  func version() throws {
+    let descriptor = try open()
+    defer { close(descriptor) }
+    #expect(test_support_handshake(descriptor, 0xab) == -EINVAL)
+    #expect(test_support_handshake(descriptor, 0) == -EINVAL)
   }
 
   @Test("API: nothing works before the handshake")
@@ -74,7 +85,8 @@ struct KernelSituationsTests {
       // A reference to the page, held by a pipe.
       #expect(
         unsafe test_support_vmsplice_write(
-          writing.descriptor.rawValue, region.baseAddress + pageSize, pageSize) == pageSize)
+          writing.descriptor.rawValue, region.baseAddress + pageSize, pageSize, false)
+          == pageSize)
       let snapshot = try region.makeSnapshot()
       #expect(test_support_vfork(3) == 3)
       region[1] = 2
