@@ -1,4 +1,5 @@
 import MemorySnapshots
+import SnapshotStress
 import Testing
 
 @Suite("Everything at once", .serialized, .timeLimit(.minutes(runsLongTests ? 10 : 5)))

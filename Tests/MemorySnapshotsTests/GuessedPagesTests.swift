@@ -1,4 +1,5 @@
 import MemorySnapshots
+import SnapshotStress
 import Testing
 
 /// Pages that are preserved before anybody writes to them: ahead of a stream of writes, or because

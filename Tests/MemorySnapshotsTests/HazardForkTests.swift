@@ -1,5 +1,6 @@
 import Foundation
 import MemorySnapshots
+import SnapshotStress
 import Testing
 
 /// Hazard 6: a forked child shares descriptors with its parent and must not act on it.

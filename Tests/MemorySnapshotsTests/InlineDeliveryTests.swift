@@ -1,5 +1,6 @@
 import Foundation
 import MemorySnapshots
+import SnapshotStress
 import Synchronization
 import SystemPackage
 import Testing

@@ -1,4 +1,5 @@
 @testable import MemorySnapshots
+import SnapshotStress
 import Testing
 
 @Suite("Isolation by model", .serialized, .timeLimit(.minutes(runsLongTests ? 10 : 5)))

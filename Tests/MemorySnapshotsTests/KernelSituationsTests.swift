@@ -2,6 +2,7 @@ import CTestSupport
 import CUserfault
 import Foundation
 import MemorySnapshots
+import SnapshotStress
 import Synchronization
 import SystemPackage
 import Testing

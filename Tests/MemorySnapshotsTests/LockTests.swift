@@ -1,6 +1,7 @@
 import CTestSupport
 import Foundation
 import MemorySnapshots
+import SnapshotStress
 import Synchronization
 import Testing
 

@@ -1,5 +1,6 @@
 import Foundation
 import MemorySnapshots
+import SnapshotStress
 import Testing
 
 /// Each test that counts what the process holds runs in a process of its own.

@@ -1,5 +1,6 @@
 import Foundation
 @testable import MemorySnapshots
+import SnapshotStress
 import SystemPackage
 import Testing
 

@@ -1,4 +1,5 @@
 import MemorySnapshots
+import SnapshotStress
 import Testing
 
 @Suite("Store limit", .serialized, .timeLimit(.minutes(runsLongTests ? 10 : 5)))
