@@ -84,6 +84,19 @@ struct AdoptingTests {
     }
   }
 
+  @Test("Memory that is private in one part and shared in another is refused")
+  func mixed() throws {
+    let memory = try TestMapping(.anonymous, pages: 4)
+    let base = unsafe try #require(unsafe memory.buffer.baseAddress)
+    let shared = unsafe mmap(
+      base + 2 * pageSize, 2 * pageSize, PROT_READ | PROT_WRITE,
+      MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, -1, 0)
+    try #require(unsafe shared == base + 2 * pageSize)
+    let refusal = unsafe AdoptingTests.refusal(of: memory.buffer)
+    #expect(refusal?.code == .unprotectableMapping)
+    #expect(refusal?.message.contains("private memory in one part") == true)
+  }
+
   @Test("A buffer that is empty, unaligned, or wraps around is refused")
   func arguments() throws {
     let memory = try TestMapping(.anonymous, pages: 4)

@@ -20,6 +20,7 @@ struct HostileSurroundingsTests {
       #expect(support.method == nil)
       #expect(support.attempts.count == 3)
       #expect(!support.supports(.sharedMemory))
+      #expect(support.description.contains("userfaultfd is not available"))
     }
   }
 
