@@ -66,7 +66,7 @@ let package = Package(
     .testTarget(
       name: "MemorySnapshotsTests",
       dependencies: [
-        "MemorySnapshots", "SnapshotStress", "CUserfault", "CTestSupport",
+        "MemorySnapshots", "SnapshotStress", "CUserfault", "CTestSupport", "ScenarioSupport",
         .product(name: "SystemPackage", package: "swift-system"),
       ],
       swiftSettings: swiftSettings),

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 static _Atomic(cuserfault_resolver) installed_resolver;
@@ -23,14 +24,32 @@ static void forward(int signal, siginfo_t *information, void *thread_context) {
   }
 }
 
+/// The fault of this thread that was not ours. In the thread's own block of memory from its start:
+/// a signal handler must not cause it to be allocated.
+static _Thread_local struct {
+  uint64_t address, state_of_ranges;
+} foreign __attribute__((tls_model("initial-exec")));
+
+/// Whether a fault that is not ours comes from what the ranges are now, not from what they were.
+static bool is_repeated(uint64_t address, uint64_t state_of_ranges) {
+  if (foreign.address == address && foreign.state_of_ranges == state_of_ranges) return true;
+  foreign.address = address;
+  foreign.state_of_ranges = state_of_ranges;
+  return false;
+}
+
 static void trampoline(int signal, siginfo_t *information, void *thread_context) {
   int saved_errno = errno;
   cuserfault_resolver resolver = atomic_load_explicit(&installed_resolver, memory_order_acquire);
   void *context = atomic_load_explicit(&installed_context, memory_order_acquire);
-  bool is_ours = information->si_code == BUS_ADRERR && resolver != NULL
-      && resolver(context, (uint64_t)(uintptr_t)information->si_addr);
+  bool is_foreign = true;
+  if (information->si_code == BUS_ADRERR && resolver != NULL) {
+    uint64_t address = (uint64_t)(uintptr_t)information->si_addr;
+    uint64_t state_of_ranges = resolver(context, address);
+    is_foreign = state_of_ranges != 0 && is_repeated(address, state_of_ranges);
+  }
   errno = saved_errno;
-  if (!is_ours) forward(signal, information, thread_context);
+  if (is_foreign) forward(signal, information, thread_context);
 }
 
 int cuserfault_install_resolver(cuserfault_resolver resolver, void *context) {

@@ -32,13 +32,13 @@ extension StressOptions {
   }
 }
 
-/// A reproducible generator (SplitMix64).
-struct StressRandom: RandomNumberGenerator {
+/// A reproducible generator (SplitMix64): the same seed gives the same numbers.
+package struct StressRandom: RandomNumberGenerator {
   private var state: UInt64
 
-  init(seed: UInt64) { state = seed }
+  package init(seed: UInt64) { state = seed }
 
-  mutating func next() -> UInt64 {
+  package mutating func next() -> UInt64 {
     state &+= 0x9e37_79b9_7f4a_7c15
     var mixed = state
     mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
@@ -46,7 +46,7 @@ struct StressRandom: RandomNumberGenerator {
     return mixed ^ (mixed >> 31)
   }
 
-  mutating func below(_ bound: Int) -> Int { Int(next() % UInt64(bound)) }
+  package mutating func below(_ bound: Int) -> Int { Int(next() % UInt64(bound)) }
 
   /// True once in `count` times.
   mutating func chance(_ count: Int) -> Bool { below(count) == 0 }

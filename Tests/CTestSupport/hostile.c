@@ -6,12 +6,14 @@
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <linux/userfaultfd.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -69,18 +71,6 @@ long test_support_process_vm_write(void *destination, const void *source, size_t
   return written < 0 ? -errno : written;
 }
 
-long test_support_vmsplice_read(int pipe, void *destination, size_t count) {
-  struct iovec to = {destination, count};
-  ssize_t moved = vmsplice(pipe, &to, 1, 0);
-  return moved < 0 ? -errno : moved;
-}
-
-long test_support_vmsplice_write(int pipe, void *source, size_t count) {
-  struct iovec from = {source, count};
-  ssize_t moved = vmsplice(pipe, &from, 1, 0);
-  return moved < 0 ? -errno : moved;
-}
-
 int test_support_open_direct(const char *path) {
   int file = open(path, O_RDONLY | O_CLOEXEC | O_DIRECT);
   if (file < 0) file = open(path, O_RDONLY | O_CLOEXEC);
@@ -123,6 +113,11 @@ int test_support_vfork(int status) {
   int result = 0;
   if (waitpid(child, &result, 0) < 0) return -errno;
   return WIFEXITED(result) ? WEXITSTATUS(result) : -EINTR;
+}
+
+int test_support_handshake(int descriptor, uint64_t version) {
+  struct uffdio_api api = {.api = version};
+  return ioctl(descriptor, UFFDIO_API, &api) < 0 ? -errno : 0;
 }
 
 int test_support_close_range(unsigned first, unsigned last) {

@@ -3,16 +3,20 @@ import MemorySnapshots
 import SystemPackage
 import Testing
 
-@Suite("MemoryRegion(adopting:)", .timeLimit(.minutes(runsLongTests ? 10 : 5)))
+@Suite("MemoryRegion(adopting:)", .serialized, .timeLimit(.minutes(runsLongTests ? 10 : 5)))
 struct AdoptingTests {
   enum Kind: CaseIterable { case anonymous, aligned, sharedAnonymous, memoryFile, posixShared }
 
   private static let pageCount = 32
 
-  @Test("Memory that the application mapped is protected like any other", arguments: Kind.allCases)
-  func adopts(_ kind: Kind) async throws {
+  /// What the memory is made of is the application's choice: the mode's backing has no effect.
+  @Test(
+    "Memory that the application mapped is protected like any other",
+    arguments: Kind.allCases, RegionMode.tested(.anonymous))
+  func adopts(_ kind: Kind, _ mode: RegionMode) async throws {
     let memory = try TestMapping(kind, pages: AdoptingTests.pageCount)
-    var region: MemoryRegion? = try unsafe MemoryRegion(adopting: memory.buffer)
+    var region: MemoryRegion? = try unsafe MemoryRegion(
+      adopting: memory.buffer, options: mode.options)
     if let region {
       region.fillPages(0..<16, with: 1)
       let snapshot = try region.makeSnapshot()
@@ -36,7 +40,7 @@ struct AdoptingTests {
     unsafe memory.buffer.storeBytes(of: 3, toByteOffset: 5 * pageSize, as: UInt8.self)
     #expect(unsafe memory.buffer[5 * pageSize] == 3)
     #expect(unsafe memory.buffer[6 * pageSize] == 1)
-    let again = try unsafe MemoryRegion(adopting: memory.buffer)
+    let again = try unsafe MemoryRegion(adopting: memory.buffer, options: mode.options)
     let snapshot = try again.makeSnapshot()
     again.set(5, to: 4)
     #expect(try snapshot.word(ofPage: 5) & 0xff == 3)
@@ -80,6 +84,19 @@ struct AdoptingTests {
     }
   }
 
+  @Test("Memory that is private in one part and shared in another is refused")
+  func mixed() throws {
+    let memory = try TestMapping(.anonymous, pages: 4)
+    let base = unsafe try #require(unsafe memory.buffer.baseAddress)
+    let shared = unsafe mmap(
+      base + 2 * pageSize, 2 * pageSize, PROT_READ | PROT_WRITE,
+      MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, -1, 0)
+    try #require(unsafe shared == base + 2 * pageSize)
+    let refusal = unsafe AdoptingTests.refusal(of: memory.buffer)
+    #expect(refusal?.code == .unprotectableMapping)
+    #expect(refusal?.message.contains("private memory in one part") == true)
+  }
+
   @Test("A buffer that is empty, unaligned, or wraps around is refused")
   func arguments() throws {
     let memory = try TestMapping(.anonymous, pages: 4)
@@ -108,5 +125,36 @@ struct AdoptingTests {
     let snapshot = try region.makeSnapshot()
     region.set(0, to: 1)
     #expect(try snapshot.word(ofPage: 0) == 0)
+  }
+
+  @Test(
+    "Threads that go on writing while the region of their memory is let go of take no harm",
+    arguments: RegionMode.tested(.anonymous))
+  func letGoMeanwhile(_ mode: RegionMode) async {
+    await #expect(processExitsWith: .success) { [mode] in
+      endIfHanging()
+      let memory = try TestMapping(.anonymous, pages: 8)
+      let stop = Shared(false)
+      try await onThreads(4) { index in
+        defer { stop.set() }
+        if index > 0 {
+          var value: UInt64 = 0
+          while !stop.isSet {
+            value += 1
+            let page = Int(value) % 8
+            unsafe memory.buffer.storeBytes(
+              of: value, toByteOffset: page * pageSize + 8 * index, as: UInt64.self)
+          }
+        } else {
+          // It keeps the threads that all share, which take long to start where all are busy.
+          let other = try MemoryRegion(pages: 1)
+          defer { withExtendedLifetime(other) {} }
+          for _ in 0..<(runsLongTests ? 500 : 100) {
+            let region = try unsafe MemoryRegion(adopting: memory.buffer, options: mode.options)
+            _ = try region.makeSnapshot()
+          }
+        }
+      }
+    }
   }
 }

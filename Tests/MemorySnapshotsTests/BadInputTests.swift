@@ -3,7 +3,7 @@ import MemorySnapshots
 import SystemPackage
 import Testing
 
-@Suite("Bad input", .timeLimit(.minutes(runsLongTests ? 10 : 5)))
+@Suite("Bad input", .serialized, .timeLimit(.minutes(runsLongTests ? 10 : 5)))
 struct BadInputTests {
   private func code(_ body: () throws -> Void) -> SnapshotError.Code? {
     do {
@@ -31,15 +31,21 @@ struct BadInputTests {
     #expect(try MemoryRegion(byteCount: pageSize + 1).byteCount == 2 * pageSize)
   }
 
-  @Test("A negative limit and inline delivery are refused in words")
-  func options() {
+  @Test("Options that make no sense are refused", arguments: RegionMode.tested)
+  func options(_ mode: RegionMode) {
     #expect(
-      code { _ = try MemoryRegion(pages: 1, options: .init(storeLimit: -1)) } == .invalidArgument)
+      code { _ = try MemoryRegion(pages: 1, mode) { $0.storeLimit = -1 } } == .invalidArgument)
+    for count in [Int.min, -1, 0, 65, .max] {
+      #expect(
+        code { _ = try MemoryRegion(pages: 1, mode) { $0.handlerThreadCount = count } }
+          == .invalidArgument)
+    }
   }
 
-  @Test("A range outside the region is refused by every operation")
-  func ranges() throws {
-    let region = try MemoryRegion(pages: 2)
+  @Test(
+    "A range outside the region is refused by every operation", arguments: RegionMode.tested)
+  func ranges(_ mode: RegionMode) throws {
+    let region = try MemoryRegion(pages: 2, mode)
     let snapshot = try region.makeSnapshot()
     let end = region.byteCount
     for range in [-1..<1, -10 ..< -5, end..<end + 1, 0..<end + 1, .min..<0, 0..<Int.max] {
@@ -59,9 +65,9 @@ struct BadInputTests {
     #expect(code { try region.discard(0..<0) } == nil)
   }
 
-  @Test("A buffer that is too small is refused")
-  func smallBuffer() throws {
-    let snapshot = try MemoryRegion(pages: 1).makeSnapshot()
+  @Test("A buffer that is too small is refused", arguments: RegionMode.tested)
+  func smallBuffer(_ mode: RegionMode) throws {
+    let snapshot = try MemoryRegion(pages: 1, mode).makeSnapshot()
     var bytes = [UInt8](repeating: 0, count: 7)
     #expect(
       code {
@@ -71,10 +77,10 @@ struct BadInputTests {
       } == .invalidArgument)
   }
 
-  @Test("A snapshot of another region is refused by restore")
-  func foreignRestore() throws {
-    let snapshot = try MemoryRegion(pages: 1).makeSnapshot()
-    let region = try MemoryRegion(pages: 1)
+  @Test("A snapshot of another region is refused by restore", arguments: RegionMode.tested)
+  func foreignRestore(_ mode: RegionMode) throws {
+    let snapshot = try MemoryRegion(pages: 1, mode).makeSnapshot()
+    let region = try MemoryRegion(pages: 1, mode)
     #expect(code { try region.restore(to: snapshot) } == .invalidArgument)
   }
 
@@ -93,9 +99,9 @@ struct BadInputTests {
 
   @Test(
     "After release, every way of reading throws, and releasing again has no effect",
-    arguments: MemoryRegion.Backing.allCases)
-  func released(_ backing: MemoryRegion.Backing) throws {
-    let region = try MemoryRegion(pages: 4, options: .init(backing: backing))
+    arguments: RegionMode.tested)
+  func released(_ mode: RegionMode) throws {
+    let region = try MemoryRegion(pages: 4, mode)
     let snapshot = try region.makeSnapshot()
     snapshot.release()
     snapshot.release()
@@ -110,9 +116,9 @@ struct BadInputTests {
 
   @Test(
     "A view outlives the release of its snapshot and the last reference to its region",
-    arguments: MemoryRegion.Backing.allCases)
-  func viewOutlives(_ backing: MemoryRegion.Backing) throws {
-    var region: MemoryRegion? = try MemoryRegion(pages: 4, options: .init(backing: backing))
+    arguments: RegionMode.tested)
+  func viewOutlives(_ mode: RegionMode) throws {
+    var region: MemoryRegion? = try MemoryRegion(pages: 4, mode)
     region?.set(1, to: 11)
     let view: ViewBox
     do {
@@ -133,14 +139,17 @@ struct BadInputTests {
       endIfHanging()
       let keeper = try MemoryRegion(pages: 1)
       func attempt() {
-        _ = try? MemoryRegion(byteCount: 0)
-        _ = try? MemoryRegion(byteCount: 1, options: .init(storeLimit: -1))
-        _ = try? MemoryRegion(byteCount: 1, options: .init(backing: .anonymous, storeLimit: -1))
-        // The store of its own is made before the address space turns out to be too small.
-        _ = try? MemoryRegion(byteCount: 1 << 43, options: .init(hasOwnHandler: true))
-        _ = unsafe try? MemoryRegion(
-          adopting: UnsafeMutableRawBufferPointer(start: keeper.baseAddress, count: pageSize),
-          options: .init(hasOwnHandler: true))
+        for mode in RegionMode.tested {
+          _ = try? MemoryRegion(pages: 0, mode)
+          _ = try? MemoryRegion(pages: 1, mode) { $0.storeLimit = -1 }
+          // The store of its own is made before the address space turns out to be too small.
+          var options = mode.options
+          options.hasOwnHandler = true
+          _ = try? MemoryRegion(byteCount: 1 << 43, options: options)
+          _ = unsafe try? MemoryRegion(
+            adopting: UnsafeMutableRawBufferPointer(start: keeper.baseAddress, count: pageSize),
+            options: options)
+        }
       }
       attempt()
       let before = ProcessResources.now()

@@ -1,7 +1,8 @@
 import MemorySnapshots
+import SnapshotStress
 import Testing
 
-@Suite("Consistent cut", .timeLimit(.minutes(runsLongTests ? 10 : 5)))
+@Suite("Consistent cut", .serialized, .timeLimit(.minutes(runsLongTests ? 10 : 5)))
 struct ConsistentCutTests {
   /// A writer stamps its pages with growing numbers, in a random order that repeats: a snapshot that
   /// holds stamp n holds the last stamp before n of every other page too.
@@ -30,11 +31,11 @@ struct ConsistentCutTests {
 
   @Test(
     "Every snapshot holds all writes before those that it holds, in each thread and across a hand-over",
-    arguments: MemoryRegion.Backing.allCases)
-  func stamps(_ backing: MemoryRegion.Backing) async throws {
+    arguments: RegionMode.tested)
+  func stamps(_ mode: RegionMode) async throws {
     let seed = SeededGenerator.seeds[2]
     let count = ConsistentCutTests.pagesPerWriter
-    let region = try MemoryRegion(pages: 2 * count + 2, options: .init(backing: backing))
+    let region = try MemoryRegion(pages: 2 * count + 2, mode)
     let writers = (0..<2).map { Stamps($0 * count..<($0 + 1) * count, seed: seed &+ UInt64($0)) }
     let stop = Shared(false)
     let turn = Shared(0)
@@ -73,7 +74,7 @@ struct ConsistentCutTests {
 
   private func takeAndCheck(_ region: MemoryRegion, _ writers: [Stamps], _ seed: UInt64) throws {
     var kept: [MemorySnapshot] = []
-    for round in 0..<(runsLongTests ? 2000 : 150) {
+    for round in 0..<(runsLongTests ? 500 : 75) {
       let snapshot = try region.makeSnapshot()
       let view = try snapshot.makeView()
       kept.append(snapshot)

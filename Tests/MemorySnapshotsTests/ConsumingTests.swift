@@ -3,17 +3,17 @@ import MemorySnapshots
 import SystemPackage
 import Testing
 
-@Suite("Consuming a snapshot", .timeLimit(.minutes(runsLongTests ? 10 : 5)))
+@Suite("Consuming a snapshot", .serialized, .timeLimit(.minutes(runsLongTests ? 10 : 5)))
 struct ConsumingTests {
   @Test(
     "What is consumed is the snapshot, each part once and in order, while writers overtake",
-    arguments: MemoryRegion.Backing.allCases, MemoryRegion.FaultDelivery.allCases)
+    arguments: RegionMode.tested)
   func handsOutEverything(
-    _ backing: MemoryRegion.Backing, _ delivery: MemoryRegion.FaultDelivery
+    _ mode: RegionMode
   ) async throws {
     let pages = 600
     let region = try MemoryRegion(
-      pages: pages, options: .init(backing: backing, faultDelivery: delivery))
+      pages: pages, mode)
     for page in 0..<pages { region[page] = UInt64(page + 1) }
     let snapshot = try region.makeSnapshot()
     let isDone = Shared(false)
@@ -46,11 +46,12 @@ struct ConsumingTests {
 
   @Test(
     "Pages behind the consumer take neither a fault nor memory",
-    arguments: MemoryRegion.Backing.allCases)
-  func letsGo(_ backing: MemoryRegion.Backing) throws {
+    arguments: RegionMode.tested)
+  func letsGo(_ mode: RegionMode) throws {
     let pages = 64
     let region = try MemoryRegion(
-      pages: pages, options: .init(backing: backing, tracksChangesWhenIdle: true))
+      pages: pages, mode
+    ) { $0.tracksChangesWhenIdle = true }
     region.fillPages(0..<pages, with: 1)
     let snapshot = try region.makeSnapshot()
     try unsafe snapshot.consume { _, range in
@@ -64,9 +65,11 @@ struct ConsumingTests {
     #expect(region.statistics.mostPreservedBytes == 0)
   }
 
-  @Test("Other snapshots keep what they need of the pages that are let go of")
-  func sparesOthers() throws {
-    let region = try MemoryRegion(pages: 64)
+  @Test(
+    "Other snapshots keep what they need of the pages that are let go of",
+    arguments: RegionMode.tested)
+  func sparesOthers(_ mode: RegionMode) throws {
+    let region = try MemoryRegion(pages: 64, mode)
     region.fillPages(0..<64, with: 1)
     let older = try region.makeSnapshot()
     region[3] = 7
@@ -79,9 +82,11 @@ struct ConsumingTests {
     #expect(try file.size() == region.byteCount)
   }
 
-  @Test("A snapshot with an open view is not consumed, and stays as it is")
-  func refusesViews() throws {
-    let region = try MemoryRegion(pages: 4)
+  @Test(
+    "A snapshot with an open view is not consumed, and stays as it is",
+    arguments: RegionMode.tested)
+  func refusesViews(_ mode: RegionMode) throws {
+    let region = try MemoryRegion(pages: 4, mode)
     region[1] = 5
     let snapshot = try region.makeSnapshot()
     let view = try ViewBox(snapshot)

@@ -5,45 +5,40 @@ import SystemPackage
 import Testing
 
 /// Writes to protected pages that are not stores of this process's threads.
-@Suite("Writes by other ways", .timeLimit(.minutes(runsLongTests ? 10 : 5)))
+@Suite("Writes by other ways", .serialized, .timeLimit(.minutes(runsLongTests ? 10 : 5)))
 struct ForeignWritesTests {
   /// A way to write eight bytes; returns whether it has.
   enum Way: CaseIterable {
     case processVM, procMem, ptrace, vmsplice, ioUring, read, directRead, readScatter
   }
 
-  private static let systemCallsMayWrite = UserfaultSupport().systemCallsMayWrite
-
   /// Without privilege, and inline, the kernel refuses instead of asking the handler. No way may
   /// bypass the snapshot.
   @Test(
     "A write by another way is either in the region and not in the snapshot, or refused",
-    arguments: Way.allCases, MemoryRegion.Backing.allCases)
-  func neverUnseen(_ way: Way, _ backing: MemoryRegion.Backing) async throws {
-    for delivery in MemoryRegion.FaultDelivery.allCases {
-      let region = try MemoryRegion(
-        pages: 4, options: .init(backing: backing, faultDelivery: delivery))
-      region.fillPages(0..<4, with: 1)
-      let old = region[2]
-      let snapshot = try region.makeSnapshot()
-      let view = try snapshot.makeView()
-      let value: UInt64 = 0x0202_0202_0202_0202
-      let isWritten = try await onThread {
-        try ForeignWritesTests.write(value, by: way, to: region)
-      }
-      #expect(region[2] == (isWritten ? value : old), "\(delivery)")
-      #expect(try snapshot.word(ofPage: 2) == old, "\(delivery)")
-      #expect(view.word(ofPage: 2) == old, "\(delivery)")
-      if delivery == .handlerThread, ForeignWritesTests.systemCallsMayWrite, way != .ptrace,
-        way != .procMem, way != .processVM, way != .ioUring
-      {
-        #expect(isWritten)
-      }
-      // The page is written to by this process as ever.
-      region[2] = 3
-      #expect(region[2] == 3)
-      #expect(try snapshot.word(ofPage: 2) == old)
+    arguments: Way.allCases, RegionMode.tested)
+  func neverUnseen(_ way: Way, _ mode: RegionMode) async throws {
+    let region = try MemoryRegion(pages: 4, mode)
+    region.fillPages(0..<4, with: 1)
+    let old = region[2]
+    let snapshot = try region.makeSnapshot()
+    let view = try ViewBox(snapshot)
+    let value: UInt64 = 0x0202_0202_0202_0202
+    let isWritten = try await onThread {
+      try ForeignWritesTests.write(value, by: way, to: region)
     }
+    #expect(region[2] == (isWritten ? value : old))
+    #expect(try snapshot.word(ofPage: 2) == old)
+    #expect(view.view.word(ofPage: 2) == old)
+    if mode.letsSystemCallsWrite, way != .ptrace, way != .procMem, way != .processVM,
+      way != .ioUring
+    {
+      #expect(isWritten)
+    }
+    // The page is written to by this process as ever.
+    region[2] = 3
+    #expect(region[2] == 3)
+    #expect(try snapshot.word(ofPage: 2) == old)
   }
 
   private static func write(
@@ -69,7 +64,12 @@ struct ForeignWritesTests {
       let number = reading.descriptor.rawValue
       switch way {
       case .vmsplice: return unsafe test_support_vmsplice_read(number, place, 8) == 8
-      case .ioUring: return unsafe test_support_io_uring_read(number, place, 8) == 8
+      case .ioUring:
+        guard let ring = unsafe test_support_ring_make(nil, 0) else {
+          throw Errno(rawValue: errno)
+        }
+        defer { unsafe test_support_ring_free(ring) }
+        return unsafe test_support_ring_read(ring, number, place, 8) == 8
       case .readScatter:
         var vectors = unsafe [
           iovec(iov_base: place, iov_len: 4), iovec(iov_base: place + 4, iov_len: 4),

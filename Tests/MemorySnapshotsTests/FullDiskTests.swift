@@ -17,8 +17,8 @@ struct FullDiskTests {
       let status = unsafe test_support_mount_small_disk(&path, 64 * pageSize)
       try #require(status == 0, "mount(2): \(status)")
       let directory = String(decoding: path.prefix { $0 != 0 }.map(UInt8.init), as: UTF8.self)
-      for backing in MemoryRegion.Backing.allCases {
-        let region = try MemoryRegion(pages: 256, options: .init(backing: backing))
+      for mode in RegionMode.tested {
+        let region = try MemoryRegion(pages: 256, mode)
         for page in 0..<256 { region.fillPages(page..<page + 1, with: UInt8(page % 250 + 1)) }
         let live = region.bytes(in: 0..<region.byteCount)
         let snapshot = try region.makeSnapshot()

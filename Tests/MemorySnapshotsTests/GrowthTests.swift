@@ -2,16 +2,16 @@ import Foundation
 import MemorySnapshots
 import Testing
 
-@Suite("Growth", .timeLimit(.minutes(20)))
+@Suite("Growth", .serialized, .timeLimit(.minutes(20)))
 struct GrowthTests {
   @Test(
     "Snapshot after snapshot, neither memory nor descriptors, threads or mappings grow",
-    arguments: MemoryRegion.Backing.allCases)
-  func cycles(_ backing: MemoryRegion.Backing) async {
+    arguments: RegionMode.tested)
+  func cycles(_ mode: RegionMode) async {
     let result = await #expect(
       processExitsWith: .success, observing: [\.standardOutputContent]
-    ) { [backing] in
-      let region = try MemoryRegion(pages: 64, options: .init(backing: backing))
+    ) { [mode] in
+      let region = try MemoryRegion(pages: 64, mode)
       region.fillPages(0..<64, with: 1)
       let cycle = { (number: Int) throws in
         let snapshot = try region.makeSnapshot()
@@ -23,18 +23,20 @@ struct GrowthTests {
         }
         if number % 64 == 0 { try region.restore(to: snapshot) }
       }
-      for number in 0..<5000 { try cycle(number) }
+      for number in 0..<2000 { try cycle(number) }
       let before = ProcessResources.now()
       let memory = memoryStatus("VmRSS")
       let cycles =
         ProcessInfo.processInfo.environment["MEMORY_SNAPSHOTS_CYCLES"].flatMap(Int.init)
-        ?? (runsLongTests ? 200_000 : 5000)
+        ?? (runsLongTests ? 25_000 : 2000)
       for number in 0..<cycles { try cycle(number) }
       #expect(await ProcessResources.stayed(before), "\(before), then \(ProcessResources.now())")
       // The pool that faults are served from may have grown by a chunk.
       let growth = memoryStatus("VmRSS") - memory
       #expect(growth <= 4 << 20, "\(growth) bytes")
-      print("\(cycles) cycles, \(backing): \(before), then \(ProcessResources.now()), \(growth) B")
+      print(
+        "\(cycles) cycles, \(mode.testDescription): \(before), then \(ProcessResources.now()), \(growth) B"
+      )
       fflush(nil)
     }
     if let output = result?.standardOutputContent {

@@ -1,19 +1,20 @@
 import MemorySnapshots
+import SnapshotStress
 import Testing
 
 /// Pages that are preserved before anybody writes to them: ahead of a stream of writes, or because
 /// they are written to again and again.
-@Suite("Pages preserved on a guess", .timeLimit(.minutes(runsLongTests ? 10 : 5)))
+@Suite("Pages preserved on a guess", .serialized, .timeLimit(.minutes(runsLongTests ? 10 : 5)))
 struct GuessedPagesTests {
   @Test(
     "A writer that goes through the region takes a fraction of the faults",
-    arguments: MemoryRegion.Backing.allCases, MemoryRegion.FaultDelivery.allCases)
+    arguments: RegionMode.tested(guessing: true))
   func streams(
-    _ backing: MemoryRegion.Backing, _ delivery: MemoryRegion.FaultDelivery
+    _ mode: RegionMode
   ) throws {
     let pages = 4096
     let region = try MemoryRegion(
-      pages: pages, options: .init(backing: backing, faultDelivery: delivery))
+      pages: pages, mode)
     region.fillPages(0..<pages, with: 1)
     let snapshot = try region.makeSnapshot()
     for page in 0..<pages { region[page] = 2 }
@@ -24,10 +25,11 @@ struct GuessedPagesTests {
     #expect(try snapshot.bytes(in: 0..<region.byteCount).allSatisfy { $0 == 1 })
   }
 
-  @Test("Four streams at once are told apart")
-  func interleavedStreams() throws {
+  @Test(
+    "Four streams at once are told apart", arguments: RegionMode.tested(guessing: true))
+  func interleavedStreams(_ mode: RegionMode) throws {
     let length = 512
-    let region = try MemoryRegion(pages: 4 * length)
+    let region = try MemoryRegion(pages: 4 * length, mode)
     region.fillPages(0..<4 * length, with: 1)
     let snapshot = try region.makeSnapshot()
     for page in 0..<length {
@@ -37,11 +39,13 @@ struct GuessedPagesTests {
     #expect(try snapshot.bytes(in: 0..<region.byteCount).allSatisfy { $0 == 1 })
   }
 
-  @Test("Random writers have nothing preserved ahead of them")
-  func randomWrites() throws {
+  @Test(
+    "Random writers have nothing preserved ahead of them",
+    arguments: RegionMode.tested(guessing: true))
+  func randomWrites(_ mode: RegionMode) throws {
     var random = SeededGenerator(seed: 11)
     let pages = 4096
-    let region = try MemoryRegion(pages: pages)
+    let region = try MemoryRegion(pages: pages, mode)
     region.fillPages(0..<pages, with: 1)
     let snapshot = try region.makeSnapshot()
     // Every other page, so that no page follows its neighbour.
@@ -51,11 +55,11 @@ struct GuessedPagesTests {
     snapshot.release()
   }
 
-  @Test("Switched off, every page takes its own fault")
-  func switchedOff() throws {
+  @Test(
+    "Switched off, every page takes its own fault", arguments: RegionMode.tested(guessing: false))
+  func switchedOff(_ mode: RegionMode) throws {
     let pages = 256
-    let region = try MemoryRegion(
-      pages: pages, options: .init(preservesAhead: false, preservesHotPages: false))
+    let region = try MemoryRegion(pages: pages, mode)
     region.fillPages(0..<pages, with: 1)
     for round in 0..<4 {
       let snapshot = try region.makeSnapshot()
@@ -66,9 +70,11 @@ struct GuessedPagesTests {
     #expect(region.statistics.hotPages.budget == 0)
   }
 
-  @Test("A page that was only guessed is not reported as changed")
-  func changes() throws {
-    let region = try MemoryRegion(pages: 128)
+  @Test(
+    "A page that was only guessed is not reported as changed",
+    arguments: RegionMode.tested(guessing: true))
+  func changes(_ mode: RegionMode) throws {
+    let region = try MemoryRegion(pages: 128, mode)
     region.fillPages(0..<128, with: 1)
     let first = try region.makeSnapshot()
     for page in 10..<14 { region[page] = 2 }
@@ -80,10 +86,12 @@ struct GuessedPagesTests {
     #expect(region.changedRanges(since: second) == [100 * pageSize..<101 * pageSize])
   }
 
-  @Test("Pages that are written to in every interval are preserved before their writers come back")
-  func hotPages() async throws {
+  @Test(
+    "Pages that are written to in every interval are preserved before their writers come back",
+    arguments: RegionMode.tested(guessing: true))
+  func hotPages(_ mode: RegionMode) async throws {
     var random = SeededGenerator(seed: 5)
-    let region = try MemoryRegion(pages: 4096)
+    let region = try MemoryRegion(pages: 4096, mode)
     region.fillPages(0..<4096, with: 1)
     let hot = Array((0..<2048).shuffled(using: &random).prefix(64)).map { 2 * $0 }
     var previous = try region.makeSnapshot()
@@ -107,9 +115,11 @@ struct GuessedPagesTests {
     for page in hot { #expect(try previous.word(ofPage: page) == 12) }
   }
 
-  @Test("Copied with the snapshot, hot pages are as they were, and take no fault")
-  func copiedAtOnce() throws {
-    let region = try MemoryRegion(pages: 256, options: .init(preservesHotPages: false))
+  @Test(
+    "Copied with the snapshot, hot pages are as they were, and take no fault",
+    arguments: RegionMode.tested(guessing: false))
+  func copiedAtOnce(_ mode: RegionMode) throws {
+    let region = try MemoryRegion(pages: 256, mode)
     region.fillPages(0..<256, with: 1)
     var snapshots = [try region.makeSnapshot()]
     for round in 1...6 {

@@ -1,9 +1,10 @@
 import Foundation
 import MemorySnapshots
+import SnapshotStress
 import Testing
 
 /// Hazard 6: a forked child shares descriptors with its parent and must not act on it.
-@Suite("Hazards of fork(2)", .timeLimit(.minutes(runsLongTests ? 10 : 5)))
+@Suite("Hazards of fork(2)", .serialized, .timeLimit(.minutes(runsLongTests ? 10 : 5)))
 struct HazardForkTests {
   /// Runs `body` in a forked child. Returns the status that it ends with: 0 if `body` says true, 1 if
   /// it says false.
@@ -31,8 +32,8 @@ struct HazardForkTests {
   func refused() async {
     await #expect(processExitsWith: .success) {
       endIfHanging()
-      for backing in MemoryRegion.Backing.allCases {
-        let region = try MemoryRegion(pages: 8, options: .init(backing: backing))
+      for mode in RegionMode.tested {
+        let region = try MemoryRegion(pages: 8, mode)
         region.fillPages(0..<8, with: 1)
         let snapshot = try region.makeSnapshot()
         region.fillPages(0..<4, with: 2)
@@ -63,8 +64,8 @@ struct HazardForkTests {
   func notMapped() async {
     await #expect(processExitsWith: .success) {
       endIfHanging()
-      for backing in MemoryRegion.Backing.allCases {
-        let region = try MemoryRegion(pages: 8, options: .init(backing: backing))
+      for mode in RegionMode.tested {
+        let region = try MemoryRegion(pages: 8, mode)
         let status = HazardForkTests.statusInChild {
           // Reading there ends the child.
           signal(SIGSEGV, SIG_DFL)
@@ -80,15 +81,14 @@ struct HazardForkTests {
   func ownRegions() async {
     await #expect(processExitsWith: .success) {
       endIfHanging()
-      for backing in MemoryRegion.Backing.allCases {
-        var region: MemoryRegion? = try MemoryRegion(pages: 512, options: .init(backing: backing))
+      for mode in RegionMode.tested {
+        var region: MemoryRegion? = try MemoryRegion(pages: 512, mode)
         var snapshot = try region?.makeSnapshot()
         var view = try snapshot.map { try ViewBox($0) }
         let status = HazardForkTests.statusInChild {
           // Most likely at the address at which the parent's region is.
-          let options = MemoryRegion.Options(backing: backing)
-          guard let own = try? MemoryRegion(pages: 512, options: options),
-            let other = try? MemoryRegion(pages: 512, options: options)
+          guard let own = try? MemoryRegion(pages: 512, mode),
+            let other = try? MemoryRegion(pages: 512, mode)
           else { return false }
           own.set(7, to: 1)
           other.set(7, to: 1)
@@ -111,11 +111,13 @@ struct HazardForkTests {
     }
   }
 
-  @Test("A process may fork while its regions are written to and snapshots are taken")
-  func forkMeanwhile() async {
-    await #expect(processExitsWith: .success) {
+  @Test(
+    "A process may fork while its regions are written to and snapshots are taken",
+    arguments: RegionMode.tested)
+  func forkMeanwhile(_ mode: RegionMode) async {
+    await #expect(processExitsWith: .success) { [mode] in
       endIfHanging()
-      let region = try MemoryRegion(pages: 256)
+      let region = try MemoryRegion(pages: 256, mode)
       let stop = Shared(false)
       try await onThreads(3) { index in
         defer { stop.set() }

@@ -5,7 +5,7 @@ import SystemPackage
 import Testing
 
 /// What the system or the container forbids. Each test in a process of its own.
-@Suite("Hostile surroundings", .timeLimit(.minutes(runsLongTests ? 10 : 5)))
+@Suite("Hostile surroundings", .serialized, .timeLimit(.minutes(runsLongTests ? 10 : 5)))
 struct HostileSurroundingsTests {
   @Test("Where seccomp denies userfaultfd, the error says so", arguments: [EPERM, ENOSYS])
   func deniedBySeccomp(_ error: Int32) async {
@@ -20,6 +20,7 @@ struct HostileSurroundingsTests {
       #expect(support.method == nil)
       #expect(support.attempts.count == 3)
       #expect(!support.supports(.sharedMemory))
+      #expect(support.description.contains("userfaultfd is not available"))
     }
   }
 
@@ -79,9 +80,10 @@ struct HostileSurroundingsTests {
     }
   }
 
-  @Test("Threads that keep all cores busy delay faults and break nothing")
-  func starvedHandler() async throws {
-    let region = try MemoryRegion(pages: 256)
+  @Test(
+    "Threads that keep all cores busy delay faults and break nothing", arguments: RegionMode.tested)
+  func starvedHandler(_ mode: RegionMode) async throws {
+    let region = try MemoryRegion(pages: 256, mode)
     region.fillPages(0..<256, with: 1)
     let snapshot = try region.makeSnapshot()
     let stop = Shared(false)
@@ -100,10 +102,11 @@ struct HostileSurroundingsTests {
   func teardown() async {
     await #expect(processExitsWith: .success) {
       endIfHanging()
-      for delivery in MemoryRegion.FaultDelivery.allCases {
-        let region = try MemoryRegion(
-          pages: 64,
-          options: .init(faultDelivery: delivery, storeLimit: 0, whenStoreIsFull: .blockWriters))
+      for mode in RegionMode.tested {
+        let region = try MemoryRegion(pages: 64, mode) {
+          $0.storeLimit = 0
+          $0.whenStoreIsFull = .blockWriters
+        }
         region.fillPages(0..<64, with: 1)
         let snapshot = try region.makeSnapshot()
         for index in 0..<8 {
@@ -118,8 +121,8 @@ struct HostileSurroundingsTests {
   }
 
   private static func useRegion() throws {
-    for backing in MemoryRegion.Backing.allCases {
-      let region = try MemoryRegion(pages: 4, options: .init(backing: backing))
+    for mode in RegionMode.tested {
+      let region = try MemoryRegion(pages: 4, mode)
       region[2] = 1
       let snapshot = try region.makeSnapshot()
       region[2] = 2

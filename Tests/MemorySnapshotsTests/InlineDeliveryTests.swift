@@ -1,23 +1,18 @@
 import Foundation
 import MemorySnapshots
+import SnapshotStress
 import Synchronization
 import SystemPackage
 import Testing
 
-@Suite("Inline fault delivery", .timeLimit(.minutes(runsLongTests ? 10 : 5)))
+@Suite("Inline fault delivery", .serialized, .timeLimit(.minutes(runsLongTests ? 10 : 5)))
 struct InlineDeliveryTests {
-  private func makeRegion(
-    pages: Int, _ backing: MemoryRegion.Backing = .sharedMemory
-  ) throws -> MemoryRegion {
-    try MemoryRegion(pages: pages, options: .init(backing: backing, faultDelivery: .inline))
-  }
-
   @Test(
     "Many threads fault in parallel, and the snapshot stays as it was",
-    arguments: MemoryRegion.Backing.allCases)
-  func parallelFaults(_ backing: MemoryRegion.Backing) async throws {
+    arguments: RegionMode.tested(.inline))
+  func parallelFaults(_ mode: RegionMode) async throws {
     let pages = 2048
-    let region = try makeRegion(pages: pages, backing)
+    let region = try MemoryRegion(pages: pages, mode)
     region.fillPages(0..<pages, with: 1)
     for round in 0..<8 {
       let expected = region[0]
@@ -33,9 +28,11 @@ struct InlineDeliveryTests {
     }
   }
 
-  @Test("A snapshot taken while threads fault is a consistent cut")
-  func consistentCut() async throws {
-    let region = try makeRegion(pages: 512)
+  @Test(
+    "A snapshot taken while threads fault is a consistent cut",
+    arguments: RegionMode.tested(.inline))
+  func consistentCut(_ mode: RegionMode) async throws {
+    let region = try MemoryRegion(pages: 512, mode)
     let isDone = Shared(false)
     async let writer: Void = onThread {
       var stamp: UInt64 = 1
@@ -57,9 +54,11 @@ struct InlineDeliveryTests {
     try await writer
   }
 
-  @Test("A view of anonymous memory is filled in the thread that reads it")
-  func lazyView() throws {
-    let region = try makeRegion(pages: 64, .anonymous)
+  @Test(
+    "A view of anonymous memory is filled in the thread that reads it",
+    arguments: RegionMode.tested(.inline).filter { $0.backing == .anonymous })
+  func lazyView(_ mode: RegionMode) throws {
+    let region = try MemoryRegion(pages: 64, mode)
     region.fillPages(0..<64, with: 3)
     let snapshot = try region.makeSnapshot()
     let view = try snapshot.makeView()
@@ -67,9 +66,11 @@ struct InlineDeliveryTests {
     for page in 0..<64 { #expect(view.word(ofPage: page) == 0x0303_0303_0303_0303) }
   }
 
-  @Test("A system call that writes to a protected page fails, and works once that is prepared")
-  func systemCalls() throws {
-    let region = try makeRegion(pages: 2)
+  @Test(
+    "A system call that writes to a protected page fails, and works once that is prepared",
+    arguments: RegionMode.tested(.inline))
+  func systemCalls(_ mode: RegionMode) throws {
+    let region = try MemoryRegion(pages: 2, mode)
     region.fillPages(0..<2, with: 1)
     let snapshot = try region.makeSnapshot()
     var ends: [Int32] = [0, 0]
@@ -86,9 +87,11 @@ struct InlineDeliveryTests {
     #expect(try snapshot.bytes(in: 0..<1) == [1])
   }
 
-  @Test("A thread with a small stack and a signal stack of its own can fault")
-  func signalStack() async throws {
-    let region = try makeRegion(pages: 64)
+  @Test(
+    "A thread with a small stack and a signal stack of its own can fault",
+    arguments: RegionMode.tested(.inline))
+  func signalStack(_ mode: RegionMode) async throws {
+    let region = try MemoryRegion(pages: 64, mode)
     region.fillPages(0..<64, with: 1)
     let snapshot = try region.makeSnapshot()
     try await onThread {
@@ -105,14 +108,15 @@ struct InlineDeliveryTests {
     #expect(try snapshot.word(ofPage: 63) == 0x0101_0101_0101_0101)
   }
 
-  @Test("A SIGBUS that is not ours goes to the handler that was installed before")
-  func foreignSignal() async {
-    await #expect(processExitsWith: .exitCode(42)) {
+  @Test(
+    "A SIGBUS that is not ours goes to the handler that was installed before",
+    arguments: RegionMode.tested(.inline))
+  func foreignSignal(_ mode: RegionMode) async {
+    await #expect(processExitsWith: .exitCode(42)) { [mode] in
       var action = sigaction()
       unsafe action.__sigaction_handler.sa_handler = { _ in _exit(42) }
       _ = unsafe sigaction(SIGBUS, &action, nil)
-      let region = try MemoryRegion(
-        byteCount: 1 << 16, options: .init(faultDelivery: .inline))
+      let region = try MemoryRegion(pages: 16, mode)
       let snapshot = try region.makeSnapshot()
       unsafe region.baseAddress.storeBytes(of: 1, as: UInt8.self)
       // Memory of a file that has been cut short.

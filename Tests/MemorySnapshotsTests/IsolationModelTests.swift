@@ -1,39 +1,40 @@
 @testable import MemorySnapshots
+import SnapshotStress
 import Testing
 
-@Suite("Isolation by model", .timeLimit(.minutes(runsLongTests ? 10 : 5)))
+@Suite("Isolation by model", .serialized, .timeLimit(.minutes(runsLongTests ? 10 : 5)))
 struct IsolationModelTests {
   struct Setup: Sendable, CustomTestStringConvertible {
-    var backing: MemoryRegion.Backing
-    var tracksChangesWhenIdle = false
-    var populatesFirst = false
+    var mode: RegionMode
+    var tracksChangesWhenIdle: Bool
+    var populatesFirst: Bool
     var seed: UInt64
 
     var testDescription: String {
-      "\(backing), tracks when idle: \(tracksChangesWhenIdle), populates first: "
+      "\(mode.testDescription), tracks when idle: \(tracksChangesWhenIdle), populates first: "
         + "\(populatesFirst), seed \(seed)"
     }
 
-    static let all: [Setup] = SeededGenerator.seeds.flatMap { seed in
-      [
-        Setup(backing: .sharedMemory, seed: seed),
-        Setup(backing: .sharedMemory, tracksChangesWhenIdle: true, seed: seed),
-        Setup(backing: .anonymous, seed: seed),
-        Setup(backing: .anonymous, populatesFirst: true, seed: seed),
-      ]
+    /// Every mode with every seed; each mode with both values of the two other settings.
+    static let all = SeededGenerator.seeds.enumerated().flatMap { turn, seed in
+      RegionMode.tested.enumerated().map { number, mode in
+        Setup(
+          mode: mode, tracksChangesWhenIdle: (turn + number) % 2 == 0,
+          populatesFirst: mode.backing == .anonymous && turn == 1, seed: seed)
+      }
     }
   }
 
   @Test(
     "Thousands of random operations leave every snapshot as the model has it", arguments: Setup.all)
   func randomOperations(_ setup: Setup) async throws {
-    try await onThread { try run(setup, steps: runsLongTests ? 20_000 : 1_500) }
+    try await onThread { try run(setup, steps: runsLongTests ? 5_000 : 1_200) }
   }
 
   private func run(_ setup: Setup, steps: Int) throws {
     var random = SeededGenerator(seed: setup.seed)
-    let options = MemoryRegion.Options(
-      backing: setup.backing, tracksChangesWhenIdle: setup.tracksChangesWhenIdle)
+    var options = setup.mode.options
+    options.tracksChangesWhenIdle = setup.tracksChangesWhenIdle
     let byteCount = 16_900 * pageSize
     let region =
       setup.populatesFirst

@@ -2,14 +2,19 @@ import CTestSupport
 import CUserfault
 import Foundation
 import MemorySnapshots
+import SnapshotStress
 import Synchronization
 import SystemPackage
 import Testing
 
 /// The situations of the kernel's own tests (tools/testing/selftests/mm/uffd-*.c) that have to do
 /// with write protection, as far as other suites do not have them: `sigbus-wp` is
-/// `InlineDeliveryTests`, `wp-fork` is `HazardForkTests`, `wp-unpopulated` is hazard 1.
-@Suite("Situations of the kernel's selftests", .timeLimit(.minutes(runsLongTests ? 10 : 5)))
+/// `InlineDeliveryTests`, `wp-unpopulated` is hazard 1, `wp-mremap` and the removals and moves of
+/// `events-wp` are `MappingChangesTests`, opening by device and by system call is hazard 3 and
+/// `HostileSurroundingsTests`. `wp-fork` and `wp-fork-with-event` are `HazardForkTests`: the child has
+/// no protected page to go wrong, because it does not get the memory, and no event is asked for.
+@Suite(
+  "Situations of the kernel's selftests", .serialized, .timeLimit(.minutes(runsLongTests ? 10 : 5)))
 struct KernelSituationsTests {
   private func open() throws -> Int32 {
     let device = cuserfault_open_device()
@@ -27,6 +32,14 @@ struct KernelSituationsTests {
     #expect(unsafe cuserfault_handshake(descriptor, 0, &granted) == 0)
     #expect(granted & CUSERFAULT_FEATURE_PAGEFAULT_FLAG_WP != 0)
     #expect(unsafe cuserfault_handshake(descriptor, 0, &granted) == -EINVAL)
+  }
+
+  @Test("API: a version that no kernel has is refused")
+  func version() throws {
+    let descriptor = try open()
+    defer { close(descriptor) }
+    #expect(test_support_handshake(descriptor, 0xab) == -EINVAL)
+    #expect(test_support_handshake(descriptor, 0) == -EINVAL)
   }
 
   @Test("API: nothing works before the handshake")
@@ -63,17 +76,18 @@ struct KernelSituationsTests {
 
   @Test(
     "wp-fork-pin: a page that the kernel has pinned stays right when the process forks and snapshots",
-    arguments: MemoryRegion.Backing.allCases)
-  func forkWithPinnedPage(_ backing: MemoryRegion.Backing) async {
-    await #expect(processExitsWith: .success) { [backing] in
+    arguments: RegionMode.tested)
+  func forkWithPinnedPage(_ mode: RegionMode) async {
+    await #expect(processExitsWith: .success) { [mode] in
       endIfHanging()
-      let region = try MemoryRegion(pages: 4, options: .init(backing: backing))
+      let region = try MemoryRegion(pages: 4, mode)
       region.fillPages(0..<4, with: 1)
       let (reading, writing) = try Stream.pair(socket: false)
       // A reference to the page, held by a pipe.
       #expect(
         unsafe test_support_vmsplice_write(
-          writing.descriptor.rawValue, region.baseAddress + pageSize, pageSize) == pageSize)
+          writing.descriptor.rawValue, region.baseAddress + pageSize, pageSize, false)
+          == pageSize)
       let snapshot = try region.makeSnapshot()
       #expect(test_support_vfork(3) == 3)
       region[1] = 2
@@ -87,9 +101,9 @@ struct KernelSituationsTests {
 
   @Test(
     "mmap-changing: snapshots are taken and faults resolved while mappings come and go beside them",
-    arguments: MemoryRegion.Backing.allCases)
-  func mappingsChange(_ backing: MemoryRegion.Backing) async throws {
-    let region = try MemoryRegion(pages: 64, options: .init(backing: backing))
+    arguments: RegionMode.tested)
+  func mappingsChange(_ mode: RegionMode) async throws {
+    let region = try MemoryRegion(pages: 64, mode)
     let stop = Shared(false)
     try await onThreads(3) { index in
       if index == 0 {
@@ -116,15 +130,15 @@ struct KernelSituationsTests {
   /// A page as the kernel's stress test has it: a lock and a counter, both taken by every thread.
   @Test(
     "stress: no count under a lock in a page is lost while pages are protected again and again",
-    arguments: MemoryRegion.Backing.allCases, MemoryRegion.FaultDelivery.allCases)
+    arguments: RegionMode.tested)
   func lockAndCounter(
-    _ backing: MemoryRegion.Backing, _ delivery: MemoryRegion.FaultDelivery
+    _ mode: RegionMode
   ) async throws {
     let pages = 32
     let region = try MemoryRegion(
-      pages: pages, options: .init(backing: backing, faultDelivery: delivery))
+      pages: pages, mode)
     let seed = SeededGenerator.seeds[2]
-    let counts = runsLongTests ? 200_000 : 10_000
+    let counts = runsLongTests ? 50_000 : 8000
     let running = Shared(4)
     try await onThreads(5) { index in
       guard index < 4 else {

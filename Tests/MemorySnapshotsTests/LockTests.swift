@@ -1,16 +1,19 @@
 import CTestSupport
 import Foundation
 import MemorySnapshots
+import SnapshotStress
 import Synchronization
 import Testing
 
-@Suite("Faults while a lock is held", .timeLimit(.minutes(runsLongTests ? 10 : 5)))
+@Suite("Faults while a lock is held", .serialized, .timeLimit(.minutes(runsLongTests ? 10 : 5)))
 struct LockTests {
   /// One thread's arena is the region: that thread and another, which frees what it has allocated,
   /// write to it with the arena's lock held. A third takes snapshots, with an arena of its own.
-  @Test("malloc may fault in its own arena, with its lock held, while snapshots are taken")
-  func mallocLock() async {
-    await #expect(processExitsWith: .success) {
+  @Test(
+    "malloc may fault in its own arena, with its lock held, while snapshots are taken",
+    arguments: RegionMode.tested(.anonymous))
+  func mallocLock(_ mode: RegionMode) async {
+    await #expect(processExitsWith: .success) { [mode] in
       endIfHanging()
       test_support_keep_arenas()
       let arena = Shared(UInt(0))
@@ -35,16 +38,18 @@ struct LockTests {
           while arena.value.load(ordering: .acquiring) == 0 { yieldThread() }
           let page = UInt(pageSize)
           let start = (arena.value.load(ordering: .acquiring) + page) & ~(page - 1)
-          try LockTests.takeSnapshots(start..<start + (16 << 20), isProtected)
+          try LockTests.takeSnapshots(start..<start + (16 << 20), mode, isProtected)
         }
       }
     }
   }
 
-  private static func takeSnapshots(_ arena: Range<UInt>, _ isProtected: Shared<Bool>) throws {
+  private static func takeSnapshots(
+    _ arena: Range<UInt>, _ mode: RegionMode, _ isProtected: Shared<Bool>
+  ) throws {
     let memory = unsafe UnsafeMutableRawBufferPointer(
       start: UnsafeMutableRawPointer(bitPattern: arena.lowerBound), count: arena.count)
-    let region = try unsafe MemoryRegion(adopting: memory)
+    let region = try unsafe MemoryRegion(adopting: memory, options: mode.options)
     // Until malloc has written to its blocks' sizes, which are all that anybody writes, often.
     while region.statistics.writeFaults < 500 {
       let snapshot = try region.makeSnapshot()
@@ -71,9 +76,9 @@ struct LockTests {
 
   @Test(
     "A lock of the application's may be held while faulting, and asked for by all the others",
-    arguments: MemoryRegion.Backing.allCases)
-  func applicationLock(_ backing: MemoryRegion.Backing) async throws {
-    let region = try MemoryRegion(pages: 64, options: .init(backing: backing))
+    arguments: RegionMode.tested)
+  func applicationLock(_ mode: RegionMode) async throws {
+    let region = try MemoryRegion(pages: 64, mode)
     let lock = Lock()
     let stop = Shared(false)
     try await onThreads(4) { index in

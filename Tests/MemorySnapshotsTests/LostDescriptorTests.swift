@@ -5,25 +5,25 @@ import SystemPackage
 import Testing
 
 /// Each test in a process of its own, whose descriptors it closes.
-@Suite("Descriptors closed by the application", .timeLimit(.minutes(runsLongTests ? 10 : 5)))
+@Suite(
+  "Descriptors closed by the application", .serialized, .timeLimit(.minutes(runsLongTests ? 10 : 5))
+)
 struct LostDescriptorTests {
   @Test("close_range over the library's descriptors voids the snapshots, loudly, and hangs nobody")
   func closeRange() async {
     await #expect(processExitsWith: .success) {
       endIfHanging()
-      for backing in MemoryRegion.Backing.allCases {
-        for delivery in MemoryRegion.FaultDelivery.allCases {
-          try await LostDescriptorTests.closeAll(backing, delivery)
-        }
+      for mode in RegionMode.tested {
+        try await LostDescriptorTests.closeAll(mode)
       }
     }
   }
 
   private static func closeAll(
-    _ backing: MemoryRegion.Backing, _ delivery: MemoryRegion.FaultDelivery
+    _ mode: RegionMode
   ) async throws {
     let region = try MemoryRegion(
-      pages: 64, options: .init(backing: backing, faultDelivery: delivery))
+      pages: 64, mode)
     region.fillPages(0..<64, with: 1)
     let snapshot = try region.makeSnapshot()
     region[1] = 2
@@ -51,7 +51,7 @@ struct LostDescriptorTests {
     snapshot.release()
     // Other regions are made as if nothing had happened, and the pipes are still open.
     let next = try MemoryRegion(
-      pages: 4, options: .init(backing: backing, faultDelivery: delivery))
+      pages: 4, mode)
     let good = try next.makeSnapshot()
     next[3] = 3
     #expect(try good.word(ofPage: 3) == 0)
@@ -62,20 +62,22 @@ struct LostDescriptorTests {
   func closedInChild() async {
     await #expect(processExitsWith: .success) {
       endIfHanging()
-      let region = try MemoryRegion(pages: 4)
-      let snapshot = try region.makeSnapshot()
-      let child = test_support_fork_and_close_range()
-      #expect(child == 0)
-      region[1] = 1
-      #expect(try snapshot.word(ofPage: 1) == 0)
-      #expect(!snapshot.isInvalidated)
+      for mode in RegionMode.tested {
+        let region = try MemoryRegion(pages: 4, mode)
+        let snapshot = try region.makeSnapshot()
+        let child = test_support_fork_and_close_range()
+        #expect(child == 0)
+        region[1] = 1
+        #expect(try snapshot.word(ofPage: 1) == 0)
+        #expect(!snapshot.isInvalidated)
+      }
     }
   }
 
   @Test("The memory file is sealed at its size, and no descriptor is inherited across exec")
   func sealed() async {
     await #expect(processExitsWith: .success) {
-      let region = try MemoryRegion(pages: 4, options: .init(hasOwnHandler: true))
+      let region = try MemoryRegion(pages: 4) { $0.hasOwnHandler = true }
       var sealedFiles = 0
       var others = 0
       for number in 3..<256 as Range<Int32> {

@@ -5,19 +5,20 @@ import SystemPackage
 import Testing
 
 /// What an application must not do to a region's memory, and what comes of it.
-@Suite("The application changes the mapping", .timeLimit(.minutes(runsLongTests ? 10 : 5)))
+@Suite(
+  "The application changes the mapping", .serialized, .timeLimit(.minutes(runsLongTests ? 10 : 5)))
 struct MappingChangesTests {
-  private func armed(_ backing: MemoryRegion.Backing) throws -> (MemoryRegion, MemorySnapshot) {
-    let region = try MemoryRegion(pages: 64, options: .init(backing: backing))
+  private func armed(_ mode: RegionMode) throws -> (MemoryRegion, MemorySnapshot) {
+    let region = try MemoryRegion(pages: 64, mode)
     region.fillPages(0..<64, with: 1)
     return (region, try region.makeSnapshot())
   }
 
   @Test(
     "mprotect(2) forth and back leaves the protection in place",
-    arguments: MemoryRegion.Backing.allCases)
-  func mprotectBothWays(_ backing: MemoryRegion.Backing) throws {
-    let (region, snapshot) = try armed(backing)
+    arguments: RegionMode.tested)
+  func mprotectBothWays(_ mode: RegionMode) throws {
+    let (region, snapshot) = try armed(mode)
     region[1] = 2
     #expect(unsafe mprotect(region.baseAddress, region.byteCount, PROT_READ) == 0)
     #expect(try snapshot.word(ofPage: 1) == 0x0101_0101_0101_0101)
@@ -26,35 +27,39 @@ struct MappingChangesTests {
     #expect(try snapshot.bytes(in: 0..<region.byteCount).allSatisfy { $0 == 1 })
   }
 
-  @Test("madvise(MADV_DONTNEED) of shared memory loses nothing: the file keeps the pages")
-  func dontNeedShared() throws {
-    let (region, snapshot) = try armed(.sharedMemory)
+  @Test(
+    "madvise(MADV_DONTNEED) of shared memory loses nothing: the file keeps the pages",
+    arguments: RegionMode.tested(.sharedMemory))
+  func dontNeedShared(_ mode: RegionMode) throws {
+    let (region, snapshot) = try armed(mode)
     #expect(unsafe madvise(region.baseAddress, region.byteCount, MADV_DONTNEED) == 0)
     region.fillPages(0..<32, with: 3)
     #expect(try snapshot.bytes(in: 0..<region.byteCount).allSatisfy { $0 == 1 })
   }
 
-  @Test("madvise(MADV_DONTNEED) of anonymous memory loses what was not preserved, as documented")
-  func dontNeedAnonymous() throws {
-    let (region, snapshot) = try armed(.anonymous)
+  @Test(
+    "madvise(MADV_DONTNEED) of anonymous memory loses what was not preserved, as documented",
+    arguments: RegionMode.tested(.anonymous))
+  func dontNeedAnonymous(_ mode: RegionMode) throws {
+    let (region, snapshot) = try armed(mode)
     region.fillPages(0..<8, with: 2)
     #expect(unsafe madvise(region.baseAddress, region.byteCount, MADV_DONTNEED) == 0)
     // Pre-images are elsewhere; the others were in the region alone.
     #expect(try snapshot.bytes(in: 0..<8 * pageSize).allSatisfy { $0 == 1 })
     #expect(try snapshot.bytes(in: 32 * pageSize..<64 * pageSize).allSatisfy { $0 == 0 })
     // With `discard(_:)`, nothing is lost.
-    let (other, kept) = try armed(.anonymous)
+    let (other, kept) = try armed(mode)
     try other.discard(0..<other.byteCount)
     #expect(try kept.bytes(in: 0..<other.byteCount).allSatisfy { $0 == 1 })
   }
 
   @Test(
     "Memory that was moved or unmapped cannot be snapshot any more, and that is an error",
-    arguments: MemoryRegion.Backing.allCases, [true, false])
-  func gone(_ backing: MemoryRegion.Backing, _ isMoved: Bool) async {
-    await #expect(processExitsWith: .success) { [backing, isMoved] in
+    arguments: RegionMode.tested, [true, false])
+  func gone(_ mode: RegionMode, _ isMoved: Bool) async {
+    await #expect(processExitsWith: .success) { [mode, isMoved] in
       endIfHanging()
-      let region = try MemoryRegion(pages: 64, options: .init(backing: backing))
+      let region = try MemoryRegion(pages: 64, mode)
       region.fillPages(0..<64, with: 1)
       let snapshot = try region.makeSnapshot()
       region[40] = 2
@@ -78,10 +83,10 @@ struct MappingChangesTests {
 
   @Test(
     "Huge pages are split and collapsed while armed, and the snapshot stays right",
-    arguments: [true, false])
-  func hugePages(_ isCollapsed: Bool) throws {
+    arguments: RegionMode.tested(.anonymous), [true, false])
+  func hugePages(_ mode: RegionMode, _ isCollapsed: Bool) throws {
     let pages = 4 * 512 * 4096 / pageSize
-    let region = try MemoryRegion(pages: pages, options: .init(backing: .anonymous))
+    let region = try MemoryRegion(pages: pages, mode)
     region.fill(0..<region.byteCount, with: 1)
     for round in 0..<4 {
       let snapshot = try region.makeSnapshot()

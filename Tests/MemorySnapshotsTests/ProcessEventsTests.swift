@@ -5,25 +5,25 @@ import SystemPackage
 import Testing
 
 /// Signals, stops and children while a region is armed. Each test in a process of its own.
-@Suite("Process events while armed", .timeLimit(.minutes(runsLongTests ? 10 : 5)))
+@Suite("Process events while armed", .serialized, .timeLimit(.minutes(runsLongTests ? 10 : 5)))
 struct ProcessEventsTests {
   @Test(
     "A signal handler writes to the region in the middle of every operation",
-    arguments: MemoryRegion.FaultDelivery.allCases)
-  func signals(_ delivery: MemoryRegion.FaultDelivery) async {
-    await #expect(processExitsWith: .success) { [delivery] in
+    arguments: RegionMode.tested)
+  func signals(_ mode: RegionMode) async {
+    await #expect(processExitsWith: .success) { [mode] in
       endIfHanging()
-      try ProcessEventsTests.operateUnderSignals(delivery)
+      try ProcessEventsTests.operateUnderSignals(mode)
     }
   }
 
-  private static func operateUnderSignals(_ delivery: MemoryRegion.FaultDelivery) throws {
-    let region = try MemoryRegion(pages: 64, options: .init(faultDelivery: delivery))
+  private static func operateUnderSignals(_ mode: RegionMode) throws {
+    let region = try MemoryRegion(pages: 64, mode)
     #expect(
       unsafe test_support_write_from_signals(region.baseAddress, pageSize, 32, 150) == 0)
     // A thread may still be inside the handler when the timer has ended: the memory stays.
     _ = unsafe Unmanaged.passRetained(region)
-    let goal = UInt64(runsLongTests ? 20_000 : 2000)
+    let goal = UInt64(runsLongTests ? 4000 : 1000)
     while test_support_signal_count() < goal {
       region.fillPages(32..<64, with: UInt8.random(in: 0...255))
       let snapshot = try region.makeSnapshot()
@@ -52,11 +52,12 @@ struct ProcessEventsTests {
     }
   }
 
-  @Test("A process that is stopped and continued goes on where it was")
-  func stopAndContinue() async {
-    await #expect(processExitsWith: .success) {
+  @Test(
+    "A process that is stopped and continued goes on where it was", arguments: RegionMode.tested)
+  func stopAndContinue(_ mode: RegionMode) async {
+    await #expect(processExitsWith: .success) { [mode] in
       endIfHanging()
-      let region = try MemoryRegion(pages: 512)
+      let region = try MemoryRegion(pages: 512, mode)
       region.fillPages(0..<512, with: 1)
       let snapshot = try region.makeSnapshot()
       let stop = Shared(false)
@@ -75,11 +76,13 @@ struct ProcessEventsTests {
     }
   }
 
-  @Test("posix_spawn and vfork neither disturb snapshots nor inherit anything")
-  func spawning() async {
-    await #expect(processExitsWith: .success) {
+  @Test(
+    "posix_spawn and vfork neither disturb snapshots nor inherit anything",
+    arguments: RegionMode.tested)
+  func spawning(_ mode: RegionMode) async {
+    await #expect(processExitsWith: .success) { [mode] in
       endIfHanging()
-      let region = try MemoryRegion(pages: 64)
+      let region = try MemoryRegion(pages: 64, mode)
       region.fillPages(0..<64, with: 1)
       let snapshot = try region.makeSnapshot()
       for round in 0..<16 {

@@ -4,13 +4,13 @@ import Synchronization
 import SystemPackage
 import Testing
 
-@Suite("MemorySnapshot.write(to:)", .timeLimit(.minutes(runsLongTests ? 10 : 5)))
+@Suite("MemorySnapshot.write(to:)", .serialized, .timeLimit(.minutes(runsLongTests ? 10 : 5)))
 struct SnapshotSavingTests {
   private static let pages = 256
 
   /// Data in three places, and zeros between them.
-  private static func snapshot(_ backing: MemoryRegion.Backing) throws -> MemorySnapshot {
-    let region = try MemoryRegion(pages: pages, options: .init(backing: backing))
+  private static func snapshot(_ mode: RegionMode) throws -> MemorySnapshot {
+    let region = try MemoryRegion(pages: pages, mode)
     region.fillPages(3..<5, with: 0x33)
     region.fillPages(100..<101, with: 0x44)
     region.fillPages(255..<256, with: 0x55)
@@ -30,9 +30,9 @@ struct SnapshotSavingTests {
   }
 
   @Test(
-    "A file holds the snapshot, with holes for its zeros", arguments: MemoryRegion.Backing.allCases)
-  func sparse(_ backing: MemoryRegion.Backing) throws {
-    let snapshot = try SnapshotSavingTests.snapshot(backing)
+    "A file holds the snapshot, with holes for its zeros", arguments: RegionMode.tested)
+  func sparse(_ mode: RegionMode) throws {
+    let snapshot = try SnapshotSavingTests.snapshot(mode)
     let file = try TemporaryFile()
     var reported = 0
     try snapshot.write(to: file.descriptor) { reported = $0 }
@@ -44,9 +44,9 @@ struct SnapshotSavingTests {
 
   @Test(
     "What a file held before is overwritten, by zeros too, and what lies beyond stays",
-    arguments: MemoryRegion.Backing.allCases, [0, 1, 5000])
-  func overwrites(_ backing: MemoryRegion.Backing, _ start: Int) throws {
-    let snapshot = try SnapshotSavingTests.snapshot(backing)
+    arguments: RegionMode.tested, [0, 1, 5000])
+  func overwrites(_ mode: RegionMode, _ start: Int) throws {
+    let snapshot = try SnapshotSavingTests.snapshot(mode)
     let count = snapshot.byteCount
     let file = try TemporaryFile([UInt8](repeating: 0xff, count: count + 10_000))
     try file.descriptor.seek(offset: Int64(start), from: .start)
@@ -58,18 +58,18 @@ struct SnapshotSavingTests {
     #expect(try file.offset() == start + count)
   }
 
-  @Test("A file that ends inside the snapshot is extended")
-  func extends() throws {
-    let snapshot = try SnapshotSavingTests.snapshot(.sharedMemory)
+  @Test("A file that ends inside the snapshot is extended", arguments: RegionMode.tested)
+  func extends(_ mode: RegionMode) throws {
+    let snapshot = try SnapshotSavingTests.snapshot(mode)
     let file = try TemporaryFile([UInt8](repeating: 0xff, count: 10 * pageSize + 77))
     try file.descriptor.seek(offset: 0, from: .start)
     try snapshot.write(to: file.descriptor)
     #expect(areEqual(try file.read(0, 2 * snapshot.byteCount), SnapshotSavingTests.expected))
   }
 
-  @Test("A file opened for appending gets the snapshot at its end")
-  func appends() throws {
-    let snapshot = try SnapshotSavingTests.snapshot(.sharedMemory)
+  @Test("A file opened for appending gets the snapshot at its end", arguments: RegionMode.tested)
+  func appends(_ mode: RegionMode) throws {
+    let snapshot = try SnapshotSavingTests.snapshot(mode)
     let file = try TemporaryFile([1, 2, 3], append: true)
     try file.descriptor.seek(offset: 0, from: .start)
     try snapshot.write(to: file.descriptor)
@@ -79,9 +79,11 @@ struct SnapshotSavingTests {
 
   enum Channel: CaseIterable { case pipe, nonBlockingPipe, socket }
 
-  @Test("A pipe or a socket gets every byte, zeros included", arguments: Channel.allCases)
-  func streams(_ channel: Channel) async throws {
-    let snapshot = try SnapshotSavingTests.snapshot(.anonymous)
+  @Test(
+    "A pipe or a socket gets every byte, zeros included",
+    arguments: RegionMode.tested, Channel.allCases)
+  func streams(_ mode: RegionMode, _ channel: Channel) async throws {
+    let snapshot = try SnapshotSavingTests.snapshot(mode)
     let (reading, writing) = try Stream.pair(socket: channel == .socket)
     if channel == .nonBlockingPipe { writing.doNotBlock() }
     async let received = onThread { try reading.readAll() }
@@ -92,12 +94,14 @@ struct SnapshotSavingTests {
     #expect(areEqual(try await received, SnapshotSavingTests.expected))
   }
 
-  @Test("A reader that goes away is an error that says how much it got, not a signal")
-  func brokenPipe() async {
-    await #expect(processExitsWith: .success) {
+  @Test(
+    "A reader that goes away is an error that says how much it got, not a signal",
+    arguments: RegionMode.tested)
+  func brokenPipe(_ mode: RegionMode) async {
+    await #expect(processExitsWith: .success) { [mode] in
       endIfHanging()
       signal(SIGPIPE, SIG_DFL)
-      let snapshot = try SnapshotSavingTests.snapshot(.sharedMemory)
+      let snapshot = try SnapshotSavingTests.snapshot(mode)
       for socket in [false, true] {
         let (reading, writing) = try Stream.pair(socket: socket)
         let reader = Thread {
@@ -118,9 +122,11 @@ struct SnapshotSavingTests {
     }
   }
 
-  @Test("A device that is full is an error that says that nothing was written")
-  func fullDevice() throws {
-    let snapshot = try SnapshotSavingTests.snapshot(.sharedMemory)
+  @Test(
+    "A device that is full is an error that says that nothing was written",
+    arguments: RegionMode.tested)
+  func fullDevice(_ mode: RegionMode) throws {
+    let snapshot = try SnapshotSavingTests.snapshot(mode)
     let device = unsafe try FileDescriptor.open("/dev/full", .writeOnly)
     defer { try? device.close() }
     let error = #expect(throws: SnapshotError.self) { try snapshot.write(to: device) }
@@ -130,12 +136,14 @@ struct SnapshotSavingTests {
     #expect(try snapshot.bytes(in: 3 * pageSize..<3 * pageSize + 1) == [0x33])
   }
 
-  @Test("A file that may not grow says how many bytes it holds, and they are right")
-  func fileSizeLimit() async {
-    await #expect(processExitsWith: .success) {
+  @Test(
+    "A file that may not grow says how many bytes it holds, and they are right",
+    arguments: RegionMode.tested)
+  func fileSizeLimit(_ mode: RegionMode) async {
+    await #expect(processExitsWith: .success) { [mode] in
       endIfHanging()
       signal(SIGXFSZ, SIG_IGN)
-      let snapshot = try SnapshotSavingTests.snapshot(.sharedMemory)
+      let snapshot = try SnapshotSavingTests.snapshot(mode)
       let file = try TemporaryFile()
       let most = 4 * pageSize + 100
       var limit = rlimit(rlim_cur: rlim_t(most), rlim_max: .max)
@@ -149,15 +157,15 @@ struct SnapshotSavingTests {
     }
   }
 
-  @Test("Signals that interrupt a write change nothing")
-  func interrupted() async {
-    await #expect(processExitsWith: .success) {
+  @Test("Signals that interrupt a write change nothing", arguments: RegionMode.tested)
+  func interrupted(_ mode: RegionMode) async {
+    await #expect(processExitsWith: .success) { [mode] in
       endIfHanging()
       // Without SA_RESTART, a blocked write(2) returns EINTR or what it has written so far.
       var action = sigaction()
       unsafe action.__sigaction_handler.sa_handler = { _ in }
       #expect(unsafe sigaction(SIGUSR1, &action, nil) == 0)
-      let snapshot = try SnapshotSavingTests.snapshot(.sharedMemory)
+      let snapshot = try SnapshotSavingTests.snapshot(mode)
       let (reading, writing) = try Stream.pair(socket: false)
       let writer = Shared(UInt(0))
       let isRead = Shared(false)
@@ -186,9 +194,11 @@ struct SnapshotSavingTests {
     }
   }
 
-  @Test("A descriptor that is closed or open for reading only is an error")
-  func unwritable() throws {
-    let snapshot = try SnapshotSavingTests.snapshot(.sharedMemory)
+  @Test(
+    "A descriptor that is closed or open for reading only is an error",
+    arguments: RegionMode.tested)
+  func unwritable(_ mode: RegionMode) throws {
+    let snapshot = try SnapshotSavingTests.snapshot(mode)
     let device = unsafe try FileDescriptor.open("/dev/null", .readOnly)
     defer { try? device.close() }
     for descriptor in [device, FileDescriptor(rawValue: -1)] {
@@ -200,9 +210,9 @@ struct SnapshotSavingTests {
 
   @Test(
     "Released half-way, a snapshot stops being written, whatever is left of it",
-    arguments: MemoryRegion.Backing.allCases)
-  func releasedMeanwhile(_ backing: MemoryRegion.Backing) throws {
-    let region = try MemoryRegion(pages: 1 << 14, options: .init(backing: backing))
+    arguments: RegionMode.tested)
+  func releasedMeanwhile(_ mode: RegionMode) throws {
+    let region = try MemoryRegion(pages: 1 << 14, mode)
     region.fillPages(0..<1, with: 1)
     let snapshot = try region.makeSnapshot()
     let file = try TemporaryFile()

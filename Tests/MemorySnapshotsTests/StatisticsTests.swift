@@ -1,14 +1,15 @@
 import Foundation
 @testable import MemorySnapshots
+import SnapshotStress
 import SystemPackage
 import Testing
 
-@Suite("RegionStatistics", .timeLimit(.minutes(runsLongTests ? 10 : 5)))
+@Suite("RegionStatistics", .serialized, .timeLimit(.minutes(runsLongTests ? 10 : 5)))
 struct RegionStatisticsTests {
-  @Test("Counters tell what has happened, by cause", arguments: MemoryRegion.Backing.allCases)
-  func counters(_ backing: MemoryRegion.Backing) async throws {
-    let region = try MemoryRegion(
-      pages: 64, options: .init(backing: backing, preservesAhead: false))
+  @Test(
+    "Counters tell what has happened, by cause", arguments: RegionMode.tested(guessing: false))
+  func counters(_ mode: RegionMode) async throws {
+    let region = try MemoryRegion(pages: 64, mode)
     region.fillPages(0..<32, with: 1)
     let first = try region.makeSnapshot()
     try await onThread { region.fillPages(0..<4, with: 2) }
@@ -39,9 +40,9 @@ struct RegionStatisticsTests {
     #expect(region.statistics.mostPreservedBytes == 20 * pageSize)
   }
 
-  @Test("One copy serves every snapshot since the write before")
-  func sharing() async throws {
-    let region = try MemoryRegion(pages: 16)
+  @Test("One copy serves every snapshot since the write before", arguments: RegionMode.tested)
+  func sharing(_ mode: RegionMode) async throws {
+    let region = try MemoryRegion(pages: 16, mode)
     region.fillPages(0..<16, with: 1)
     let snapshots = try (0..<10).map { _ in try region.makeSnapshot() }
     try await onThread { region.fillPages(0..<16, with: 2) }
@@ -53,9 +54,11 @@ struct RegionStatisticsTests {
     #expect(region.statistics.preservedBytes == 0)
   }
 
-  @Test("Pages of a shared view are its own copies, and serve other snapshots too")
-  func viewCopies() async throws {
-    let region = try MemoryRegion(pages: 16)
+  @Test(
+    "Pages of a shared view are its own copies, and serve other snapshots too",
+    arguments: RegionMode.tested(.sharedMemory))
+  func viewCopies(_ mode: RegionMode) async throws {
+    let region = try MemoryRegion(pages: 16, mode)
     region.fillPages(0..<16, with: 1)
     let snapshot = try region.makeSnapshot()
     let twin = try region.makeSnapshot()
@@ -68,9 +71,9 @@ struct RegionStatisticsTests {
     #expect(try twin.bytes(in: 0..<region.byteCount).allSatisfy { $0 == 1 })
   }
 
-  @Test("Statistics survive encoding, and speak in words")
-  func coding() throws {
-    let region = try MemoryRegion(pages: 4)
+  @Test("Statistics survive encoding, and speak in words", arguments: RegionMode.tested)
+  func coding(_ mode: RegionMode) throws {
+    let region = try MemoryRegion(pages: 4, mode)
     let snapshot = try region.makeSnapshot()
     region.set(1, to: 1)
     let statistics = region.statistics

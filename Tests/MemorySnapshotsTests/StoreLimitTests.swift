@@ -1,23 +1,25 @@
 import MemorySnapshots
+import SnapshotStress
 import Testing
 
-@Suite("Store limit", .timeLimit(.minutes(runsLongTests ? 10 : 5)))
+@Suite("Store limit", .serialized, .timeLimit(.minutes(runsLongTests ? 10 : 5)))
 struct StoreLimitTests {
   private static func region(
-    _ backing: MemoryRegion.Backing, limit: Int, _ policy: MemoryRegion.StorePolicy, pages: Int = 64
+    _ mode: RegionMode, limit: Int, _ policy: MemoryRegion.StorePolicy, pages: Int = 64
   ) throws -> MemoryRegion {
-    let region = try MemoryRegion(
-      pages: pages,
-      options: .init(backing: backing, storeLimit: limit * pageSize, whenStoreIsFull: policy))
+    let region = try MemoryRegion(pages: pages, mode) {
+      $0.storeLimit = limit * pageSize
+      $0.whenStoreIsFull = policy
+    }
     region.fillPages(0..<pages, with: 1)
     return region
   }
 
   @Test(
     "A full store gives up the oldest snapshot, keeps the newer ones, and never stops a writer",
-    arguments: MemoryRegion.Backing.allCases)
-  func invalidatesOldest(_ backing: MemoryRegion.Backing) async throws {
-    let region = try StoreLimitTests.region(backing, limit: 8, .invalidateOldestSnapshot)
+    arguments: RegionMode.tested)
+  func invalidatesOldest(_ mode: RegionMode) async throws {
+    let region = try StoreLimitTests.region(mode, limit: 8, .invalidateOldestSnapshot)
     let oldest = try region.makeSnapshot()
     try await onThread { region.fillPages(0..<6, with: 2) }
     let newer = try region.makeSnapshot()
@@ -40,9 +42,9 @@ struct StoreLimitTests {
 
   @Test(
     "A snapshot whose view is open is kept, whatever the limit",
-    arguments: MemoryRegion.Backing.allCases)
-  func viewKeepsSnapshot(_ backing: MemoryRegion.Backing) async throws {
-    let region = try StoreLimitTests.region(backing, limit: 4, .invalidateOldestSnapshot)
+    arguments: RegionMode.tested)
+  func viewKeepsSnapshot(_ mode: RegionMode) async throws {
+    let region = try StoreLimitTests.region(mode, limit: 4, .invalidateOldestSnapshot)
     let snapshot = try region.makeSnapshot()
     var view: ViewBox? = try ViewBox(snapshot)
     try await onThread { region.fillPages(0..<64, with: 2) }
@@ -59,9 +61,9 @@ struct StoreLimitTests {
 
   @Test(
     "A view lifts the limit for its own snapshot, not for those taken later",
-    arguments: MemoryRegion.Backing.allCases)
-  func viewDoesNotKeepLaterSnapshots(_ backing: MemoryRegion.Backing) async throws {
-    let region = try StoreLimitTests.region(backing, limit: 4, .invalidateOldestSnapshot)
+    arguments: RegionMode.tested)
+  func viewDoesNotKeepLaterSnapshots(_ mode: RegionMode) async throws {
+    let region = try StoreLimitTests.region(mode, limit: 4, .invalidateOldestSnapshot)
     let viewed = try region.makeSnapshot()
     let view = try ViewBox(viewed)
     try await onThread { region.fillPages(0..<64, with: 2) }
@@ -74,9 +76,9 @@ struct StoreLimitTests {
 
   @Test(
     "With blocking writers, a writer waits until a snapshot is released",
-    arguments: MemoryRegion.Backing.allCases)
-  func blocksWriters(_ backing: MemoryRegion.Backing) async throws {
-    let region = try StoreLimitTests.region(backing, limit: 4, .blockWriters)
+    arguments: RegionMode.tested)
+  func blocksWriters(_ mode: RegionMode) async throws {
+    let region = try StoreLimitTests.region(mode, limit: 4, .blockWriters)
     let snapshot = try region.makeSnapshot()
     let written = Shared(0)
     async let writer: Void = onThread {
@@ -86,8 +88,7 @@ struct StoreLimitTests {
       }
     }
     // The writer is put aside when the store is full, and no page later.
-    #expect(await eventually { region.statistics.parkedFaults > 0 })
-    #expect(written.now == 4)
+    #expect(await eventually { written.now == 4 && region.statistics.parkedFaults > 0 })
     #expect(try snapshot.bytes(in: 0..<region.byteCount).allSatisfy { $0 == 1 })
     #expect(!snapshot.isInvalidated)
     snapshot.release()
@@ -96,9 +97,11 @@ struct StoreLimitTests {
     #expect(region.statistics.mostPreservedBytes <= 4 * pageSize)
   }
 
-  @Test("With blocking writers, write intents wait too, and go on when a snapshot is released")
-  func blocksIntents() async throws {
-    let region = try StoreLimitTests.region(.sharedMemory, limit: 4, .blockWriters)
+  @Test(
+    "With blocking writers, write intents wait too, and go on when a snapshot is released",
+    arguments: RegionMode.tested)
+  func blocksIntents(_ mode: RegionMode) async throws {
+    let region = try StoreLimitTests.region(mode, limit: 4, .blockWriters)
     let snapshot = try region.makeSnapshot()
     async let intent: Void = onThread { try region.prepareToWrite(0..<region.byteCount) }
     #expect(await eventually { region.statistics.pagesCopied.byIntent == 4 })
@@ -106,9 +109,11 @@ struct StoreLimitTests {
     try await intent
   }
 
-  @Test("A limit of nothing invalidates at the first pre-image, but keeps zero pages")
-  func limitOfNothing() async throws {
-    let region = try StoreLimitTests.region(.anonymous, limit: 0, .invalidateOldestSnapshot)
+  @Test(
+    "A limit of nothing invalidates at the first pre-image, but keeps zero pages",
+    arguments: RegionMode.tested)
+  func limitOfNothing(_ mode: RegionMode) async throws {
+    let region = try StoreLimitTests.region(mode, limit: 0, .invalidateOldestSnapshot)
     region.fillPages(0..<1, with: 0)
     let snapshot = try region.makeSnapshot()
     try await onThread { region.set(0, to: 1) }
@@ -117,9 +122,11 @@ struct StoreLimitTests {
     #expect(snapshot.isInvalidated)
   }
 
-  @Test("Restoring a snapshot does not wait for ever when only views keep the others")
-  func restoreUnderLimit() async throws {
-    let region = try StoreLimitTests.region(.anonymous, limit: 16, .invalidateOldestSnapshot)
+  @Test(
+    "Restoring a snapshot does not wait for ever when only views keep the others",
+    arguments: RegionMode.tested)
+  func restoreUnderLimit(_ mode: RegionMode) async throws {
+    let region = try StoreLimitTests.region(mode, limit: 16, .invalidateOldestSnapshot)
     let first = try region.makeSnapshot()
     try await onThread { region.fillPages(0..<12, with: 2) }
     let second = try region.makeSnapshot()
@@ -130,14 +137,16 @@ struct StoreLimitTests {
     #expect(!first.isInvalidated)
   }
 
-  @Test("Snapshots that come and go while the store is full neither crash nor leak")
-  func invalidationRacesWithRelease() async throws {
-    let region = try StoreLimitTests.region(.sharedMemory, limit: 2, .invalidateOldestSnapshot)
+  @Test(
+    "Snapshots that come and go while the store is full neither crash nor leak",
+    arguments: RegionMode.tested)
+  func invalidationRacesWithRelease(_ mode: RegionMode) async throws {
+    let region = try StoreLimitTests.region(mode, limit: 2, .invalidateOldestSnapshot)
     let stop = Shared(false)
     try await onThreads(4) { index in
       defer { stop.set() }
       if index == 0 {
-        for _ in 0..<(runsLongTests ? 100_000 : 4000) {
+        for _ in 0..<(runsLongTests ? 15_000 : 2000) {
           let snapshot = try region.makeSnapshot()
           _ = try? snapshot.bytes(in: 0..<1)
         }
@@ -150,12 +159,13 @@ struct StoreLimitTests {
     #expect(region.statistics.preservedBytes == 0)
   }
 
-  @Test("Without a limit, a burst of writes invalidates nothing, however busy the keeper is")
-  func burstInvalidatesNothing() async throws {
+  @Test(
+    "Without a limit, a burst of writes invalidates nothing, however busy the keeper is",
+    arguments: RegionMode.tested)
+  func burstInvalidatesNothing(_ mode: RegionMode) async throws {
     let pages = 24_000
-    let options = MemoryRegion.Options(backing: .anonymous)
-    let region = try MemoryRegion(pages: pages, options: options)
-    let other = try MemoryRegion(pages: 16_384 * 2, options: .init(backing: .sharedMemory))
+    let region = try MemoryRegion(pages: pages, mode)
+    let other = try MemoryRegion(pages: 16_384 * 2)
     region.fill(0..<region.byteCount, with: 1)
     other.fill(0..<other.byteCount, with: 1)
     let stop = Shared(false)

@@ -3,7 +3,9 @@ import MemorySnapshots
 import SystemPackage
 import Testing
 
-@Suite("System calls that write into protected pages", .timeLimit(.minutes(runsLongTests ? 10 : 5)))
+@Suite(
+  "System calls that write into protected pages", .serialized,
+  .timeLimit(.minutes(runsLongTests ? 10 : 5)))
 struct SystemCallTests {
   private static let systemCallsMayWrite = UserfaultSupport().systemCallsMayWrite
 
@@ -34,8 +36,8 @@ struct SystemCallTests {
     return (result, errno)
   }
 
-  private static func region(_ backing: MemoryRegion.Backing) throws -> MemoryRegion {
-    let region = try MemoryRegion(pages: 6, options: .init(backing: backing))
+  private static func region(_ mode: RegionMode) throws -> MemoryRegion {
+    let region = try MemoryRegion(pages: 6, mode)
     region.fillPages(0..<6, with: 1)
     return region
   }
@@ -48,10 +50,10 @@ struct SystemCallTests {
     .enabled(
       if: systemCallsMayWrite,
       "userfaultfd is open to user mode only: system calls get EFAULT here"),
-    arguments: MemoryRegion.Backing.allCases, Call.allCases)
-  func kernelWrites(_ backing: MemoryRegion.Backing, _ call: Call) async throws {
+    arguments: RegionMode.tested(.handlerThread), Call.allCases)
+  func kernelWrites(_ mode: RegionMode, _ call: Call) async throws {
     try await onThread {
-      let region = try SystemCallTests.region(backing)
+      let region = try SystemCallTests.region(mode)
       let snapshot = try region.makeSnapshot()
       let bytes = SystemCallTests.bytes
       let range = SystemCallTests.offset..<SystemCallTests.offset + bytes.count
@@ -64,12 +66,11 @@ struct SystemCallTests {
   }
 
   @Test(
-    "In user mode only, a system call that writes into a protected page fails with EFAULT",
-    .enabled(if: !systemCallsMayWrite, "system calls may write into protected pages here"),
-    arguments: MemoryRegion.Backing.allCases, Call.allCases)
-  func kernelWritesFail(_ backing: MemoryRegion.Backing, _ call: Call) async throws {
+    "Inline, and in user mode only, a system call that writes into a protected page gets EFAULT",
+    arguments: RegionMode.tested.filter { !$0.letsSystemCallsWrite }, Call.allCases)
+  func kernelWritesFail(_ mode: RegionMode, _ call: Call) async throws {
     try await onThread {
-      let region = try SystemCallTests.region(backing)
+      let region = try SystemCallTests.region(mode)
       let snapshot = try region.makeSnapshot()
       let outcome = try SystemCallTests.perform(
         call, region, SystemCallTests.offset, SystemCallTests.bytes)
@@ -81,10 +82,10 @@ struct SystemCallTests {
 
   @Test(
     "After prepareToWrite, system calls write into the region whatever the privilege",
-    arguments: MemoryRegion.Backing.allCases, Call.allCases)
-  func prepared(_ backing: MemoryRegion.Backing, _ call: Call) async throws {
+    arguments: RegionMode.tested, Call.allCases)
+  func prepared(_ mode: RegionMode, _ call: Call) async throws {
     try await onThread {
-      let region = try SystemCallTests.region(backing)
+      let region = try SystemCallTests.region(mode)
       let snapshot = try region.makeSnapshot()
       let bytes = SystemCallTests.bytes
       let range = SystemCallTests.offset..<SystemCallTests.offset + bytes.count
@@ -99,10 +100,10 @@ struct SystemCallTests {
 
   @Test(
     "Prepared pages do not fault while the keeper lifts what the last snapshot has left",
-    arguments: MemoryRegion.Backing.allCases)
-  func preparedWhileDisarming(_ backing: MemoryRegion.Backing) async throws {
+    arguments: RegionMode.tested)
+  func preparedWhileDisarming(_ mode: RegionMode) async throws {
     try await onThread {
-      let region = try MemoryRegion(pages: 16_000, options: .init(backing: backing))
+      let region = try MemoryRegion(pages: 16_000, mode)
       region.fill(0..<region.byteCount, with: 1)
       for _ in 0..<40 {
         try region.makeSnapshot().release()

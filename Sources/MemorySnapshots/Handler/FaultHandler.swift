@@ -111,7 +111,7 @@ final class FaultHandler: @unchecked Sendable {
   func remove(_ region: UnsafeMutablePointer<RegionState>) -> Bool {
     unsafe state.pointee.registry.remove(region)
     if unsafe region.pointee.resolvesInline {
-      InlineFaults.remove(unsafe region.pointee.address)
+      unsafe InlineFaults.remove(region)
     } else if unsafe !state.pointee.isReachable() {
       return false
     } else {

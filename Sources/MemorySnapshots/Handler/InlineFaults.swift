@@ -24,6 +24,7 @@ struct InlineFaults: ~Copyable, @unchecked Sendable {
   private let count: Atomic<Int>
   /// Odd while the list is being changed.
   private let sequence = Atomic<UInt64>(0)
+  private let readers: InlineReaders
 
   /// The list of this process, made when the first range is added, and never freed: a signal may
   /// arrive at any time.
@@ -34,12 +35,14 @@ struct InlineFaults: ~Copyable, @unchecked Sendable {
   private static let installed = FutexLock(Installed())
 
   private init() throws(Errno) {
+    let readers = try InlineReaders()
     let memory = try Mapping(anonymous: MemoryLayout<Entry>.stride * InlineFaults.capacity)
     // The child of a fork keeps the list: it is empty of its own ranges, and its signals go on.
     try Kernel.advise(memory.address, memory.byteCount, Kernel.doFork)
     // Never zero: a mapping has an address.
     unsafe entries = UnsafeMutablePointer(bitPattern: memory.release()).unsafelyUnwrapped
     count = Atomic(0)
+    self.readers = readers
   }
 
   // MARK: - Changing
@@ -54,6 +57,21 @@ struct InlineFaults: ~Copyable, @unchecked Sendable {
 
   static func remove(_ start: UInt) {
     unsafe try? change { list throws(Errno) in unsafe list.pointee.remove(start) }
+  }
+
+  /// Forgets a region, and waits until no thread resolves a fault of it. The memory takes no faults
+  /// any more, or nobody uses it.
+  static func remove(_ region: UnsafeMutablePointer<RegionState>) {
+    unsafe try? change { list throws(Errno) in
+      unsafe list.pointee.remove(region.pointee.address)
+      unsafe list.pointee.readers.waitForAll()
+    }
+    // Acquiring: pairs with the release with which a thread ends.
+    while unsafe region.pointee.inlineResolvers.load(ordering: .acquiring) != 0 {
+      // Some may wait for room that nobody makes any more, and that they do not need either.
+      unsafe region.pointee.wakeStarved()
+      Kernel.yield()
+    }
   }
 
   private static func change(
@@ -134,16 +152,25 @@ struct InlineFaults: ~Copyable, @unchecked Sendable {
 
   // MARK: - Resolving, in a signal handler
 
-  /// False if the address is not in a range of ours.
+  /// Returns 0, or, if the address is not in a range of ours, the number of the list's state.
   @_noLocks
-  private func resolve(_ address: UInt) -> Bool {
-    guard let region = unsafe find(address) else { return false }
+  private func resolve(_ address: UInt) -> UInt64 {
+    var state: UInt64 = 0
+    let turn = readers.begin()
+    let found = unsafe find(address, &state)
+    if let region = unsafe found {
+      unsafe region.pointee.inlineResolvers.add(1, ordering: .relaxed)
+    }
+    // Counted there before it is no longer counted here.
+    readers.end(turn)
+    guard let region = unsafe found else { return state }
     unsafe InlineResolver(region: region).resolve(address)
-    return true
+    unsafe region.pointee.inlineResolvers.subtract(1, ordering: .releasing)
+    return 0
   }
 
   @_noLocks
-  private func find(_ address: UInt) -> UnsafeMutablePointer<RegionState>? {
+  private func find(_ address: UInt, _ state: inout UInt64) -> UnsafeMutablePointer<RegionState>? {
     while true {
       // Acquiring: the entries are read after the number.
       let before = sequence.load(ordering: .acquiring)
@@ -164,6 +191,7 @@ struct InlineFaults: ~Copyable, @unchecked Sendable {
       // The entries were read before the number is read again.
       atomicMemoryFence(ordering: .acquiring)
       if before & 1 == 0, sequence.load(ordering: .relaxed) == before {
+        state = before
         return unsafe UnsafeMutablePointer(bitPattern: region)
       }
       Kernel.yield()

@@ -171,10 +171,14 @@ public final class MemoryRegion: @unchecked Sendable {
       userfault.abandonCanary()
       return
     }
+    // Its owner may go on writing to adopted memory: no fault is taken once it is unregistered, and
+    // those taken before are answered still.
+    if !memory.isOwned {
+      try? Kernel.unregister(userfault.descriptor.rawValue, memory.address, memory.byteCount)
+    }
     // Where threads may still use the state, it stays.
     let isUnused = unsafe handler.remove(state)
     if !memory.isOwned {
-      try? Kernel.unregister(userfault.descriptor.rawValue, memory.address, memory.byteCount)
       try? Kernel.advise(memory.address, memory.byteCount, Kernel.doFork)
     }
     guard isUnused else { return }

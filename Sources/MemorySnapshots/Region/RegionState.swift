@@ -55,6 +55,8 @@ struct RegionState: ~Copyable {
   let limitIsHit = Atomic<Bool>(false)
   /// Whether writes have been going unseen since the descriptor was closed.
   let isUnguarded = Atomic<Bool>(false)
+  /// How many threads resolve faults of theirs at present.
+  let inlineResolvers = Atomic<Int>(0)
   /// Whether the last snapshot has gone and the keeper is to lift the protection.
   let wantsDisarming = Atomic<Bool>(false)
 

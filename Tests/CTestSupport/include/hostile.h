@@ -4,6 +4,7 @@
 // Surroundings and accesses that a library must survive, whose C declarations Swift cannot import.
 // Each returns 0 (or the value that its comment names) or a negated errno.
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,8 +26,21 @@ long test_support_process_vm_write(
 /// vmsplice(2) from a pipe into memory. Returns the number of bytes.
 long test_support_vmsplice_read(int pipe, void *_Nonnull destination, size_t count);
 
-/// vmsplice(2) of memory into a pipe, which then refers to its pages. Returns the number of bytes.
-long test_support_vmsplice_write(int pipe, void *_Nonnull source, size_t count);
+/// vmsplice(2) of memory into a pipe, which then refers to its pages: as a gift to the kernel, which
+/// may move them, or not. Returns the number of bytes.
+long test_support_vmsplice_write(int pipe, void *_Nonnull source, size_t count, bool is_gift);
+
+/// tee(2): has another pipe refer to what one holds. Returns the number of bytes.
+long test_support_tee(int from, int to, size_t count);
+
+/// splice(2) from a pipe to a pipe or to a file. Returns the number of bytes.
+long test_support_splice(int from, int to, size_t count);
+
+/// splice(2) of part of a file into a pipe. Returns the number of bytes.
+long test_support_splice_file(int file, int64_t offset, int pipe, size_t count);
+
+/// ioctl(UFFDIO_API) with a version of the caller's.
+int test_support_handshake(int descriptor, uint64_t version);
 
 /// open(2) for reading with O_DIRECT, or without where the file system has none.
 int test_support_open_direct(const char *_Nonnull path);
@@ -38,8 +52,17 @@ int test_support_forbid_threads(void);
 /// succeeded.
 int test_support_ptrace_write(uint64_t *_Nonnull destination, uint64_t value);
 
-/// io_uring: one read of `count` bytes. Returns the number of bytes.
-long test_support_io_uring_read(int descriptor, void *_Nonnull destination, size_t count);
+/// An io_uring for one read. With memory, that is registered: the kernel pins its pages now, as for a
+/// device, and reads into them by that, not through the page table. NULL with errno on failure.
+struct test_support_ring *_Nullable test_support_ring_make(void *_Nullable pinned, size_t count);
+
+/// Reads `count` bytes into memory, which is the pinned one if there is any. Returns the number of
+/// bytes.
+long test_support_ring_read(
+    struct test_support_ring *_Nonnull ring, int descriptor, void *_Nonnull destination,
+    size_t count);
+
+void test_support_ring_free(struct test_support_ring *_Nonnull ring);
 
 /// vfork(2) of a child that exits with `status`; returns the status.
 int test_support_vfork(int status);

@@ -49,9 +49,22 @@ struct ProcessResources: CustomStringConvertible {
   }
 }
 
+/// The text of a file of /proc, read to its end: Foundation takes a short read for the end.
+func kernelFile(_ path: String) -> String {
+  let file = unsafe open(path, O_RDONLY | O_CLOEXEC)
+  defer { close(file) }
+  var bytes: [UInt8] = []
+  unsafe withUnsafeTemporaryAllocation(byteCount: 16 << 10, alignment: 16) { block in
+    while case let size = unsafe read(file, block.baseAddress, block.count), size > 0 {
+      unsafe bytes.append(contentsOf: UnsafeRawBufferPointer(rebasing: block[..<size]))
+    }
+  }
+  return String(decoding: bytes, as: UTF8.self)
+}
+
 /// Memory of the process in bytes: the field of /proc/self/status.
 func memoryStatus(_ field: String) -> Int {
-  let text = (try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)) ?? ""
+  let text = kernelFile("/proc/self/status")
   for line in text.split(separator: "\n") where line.hasPrefix(field + ":") {
     return (line.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0) << 10
   }

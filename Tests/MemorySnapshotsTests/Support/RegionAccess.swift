@@ -8,9 +8,9 @@ let pageSize = Int(sysconf(Int32(_SC_PAGESIZE)))
 
 extension MemoryRegion {
   convenience init(
-    pages: Int, options: Options = Options(), _ change: (inout Options) -> Void = { _ in }
+    pages: Int, _ mode: RegionMode = RegionMode(), _ change: (inout Options) -> Void = { _ in }
   ) throws(SnapshotError) {
-    var options = options
+    var options = mode.options
     change(&options)
     try self.init(byteCount: pages * pageSize, options: options)
   }

@@ -1,5 +1,6 @@
 import Foundation
 import MemorySnapshots
+import SnapshotStress
 import SystemPackage
 import Testing
 

@@ -1,19 +1,8 @@
-/// A reproducible generator (SplitMix64): the same seed gives the same test.
-struct SeededGenerator: RandomNumberGenerator {
-  private var state: UInt64
+import SnapshotStress
 
-  init(seed: UInt64) { state = seed }
+typealias SeededGenerator = StressRandom
 
-  mutating func next() -> UInt64 {
-    state &+= 0x9e37_79b9_7f4a_7c15
-    var mixed = state
-    mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
-    mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
-    return mixed ^ (mixed >> 31)
-  }
-
-  mutating func below(_ bound: Int) -> Int { Int(next() % UInt64(bound)) }
-
+extension SeededGenerator {
   /// Fixed seeds, which have found bugs before or stay comparable from run to run, and a new one.
   static let seeds: [UInt64] = [1, 0x5eed, UInt64.random(in: 1 << 32 ..< .max)]
 }

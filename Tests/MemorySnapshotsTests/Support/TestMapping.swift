@@ -2,9 +2,9 @@ import CTestSupport
 import Foundation
 import SystemPackage
 
-/// Memory of a test's own.
+/// Memory of a test's own. Safe to share: where it is never changes.
 @safe
-final class TestMapping {
+final class TestMapping: @unchecked Sendable {
   let buffer: UnsafeMutableRawBufferPointer
   private let isMapped: Bool
 
