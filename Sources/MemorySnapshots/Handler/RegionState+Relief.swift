@@ -37,11 +37,21 @@ extension RegionState {
     return .done
   }
 
+  /// Leaves word for the keeper that a fault waits for a slot.
+  @_noLocks
+  func leaveWord() {
+    // Sequentially consistent: pairs with `wakeStarved`.
+    isStarved.store(true, ordering: .sequentiallyConsistent)
+    unsafe store.pointee.callKeeper()
+  }
+
   /// Wakes the faults that were put aside for want of a slot: they try again.
   func wakeStarved() {
-    guard starved.exchange(0) != 0 else { return }
-    starved.wakeAll()
-    wakeWaiters()
+    // In this order: whoever leaves word afterwards calls the keeper, whose turn it is then; whoever
+    // has left word before has noted an older number. Sequentially consistent: pairs with `leaveWord`.
+    let hasWaiters = isStarved.exchange(false, ordering: .sequentiallyConsistent)
+    relief.announce()
+    if hasWaiters { wakeWaiters() }
   }
 
   private var isBelowLimit: Bool {

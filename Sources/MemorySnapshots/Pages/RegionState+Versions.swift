@@ -80,7 +80,7 @@ extension RegionState {
     let kept = raisePreservedPages()
     guard kept <= pageLimit || limitIsLifted.load(ordering: .relaxed) else {
       preservedPages.subtract(1, ordering: .relaxed)
-      // Relaxed: `starved`, set afterwards, orders it.
+      // Relaxed: `isStarved`, set afterwards, orders it.
       limitIsHit.store(true, ordering: .relaxed)
       return nil
     }

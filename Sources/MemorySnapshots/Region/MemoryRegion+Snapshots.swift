@@ -174,13 +174,14 @@ extension MemoryRegion {
     var page = pages.lowerBound
     while page < pages.upperBound {
       let saved = Kernel.blockSignals()
+      let reliefs = unsafe state.pointee.relief.number()
       unsafe state.pointee.gate.enterWaiting()
       let end = min(page + MemoryRegion.pagesPerPass, pages.upperBound)
       let done = resolver.preserve(page..<end, cause)
       if done > page { body(page..<done) }
       unsafe state.pointee.gate.leave()
       Kernel.restoreSignals(saved)
-      if done < end { unsafe state.pointee.waitForRoom() }
+      if done < end { unsafe state.pointee.relief.wait(since: reliefs) }
       page = done
     }
   }
@@ -196,11 +197,5 @@ extension RegionState {
     case .zero: Kernel.zeroBytes(live, count: pageSize)
     case .preimage(let preimage): Kernel.copyBytes(from: preimage, to: live, count: pageSize)
     }
-  }
-
-  /// Waits until the keeper has made room in the store.
-  @_noLocks
-  func waitForRoom() {
-    while starved.load() != 0 { starved.wait(while: 1) }
   }
 }

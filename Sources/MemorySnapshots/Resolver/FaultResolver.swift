@@ -86,7 +86,10 @@ struct FaultResolver: @unchecked Sendable {
         Kernel.yield()
       case .free:
         let claimed = claim(page..<page + 1, .fault)
-        if claimed.isStarved { return starve() }
+        if claimed.isStarved {
+          unsafe region.pointee.leaveWord()
+          return .starved
+        }
         guard claimed.end > page else { continue }
         // Counted before the writer is woken, so that it finds its own fault in the statistics.
         unsafe region.pointee.counters.writeFaults.add(1, ordering: .relaxed)
@@ -136,7 +139,7 @@ struct FaultResolver: @unchecked Sendable {
         page..<min(page + FaultResolver.pagesPerClaim, range.upperBound), cause)
       if claimed.end > page { unclaim(page..<claimed.end) }
       if claimed.isStarved {
-        _ = starve()
+        unsafe region.pointee.leaveWord()
         return claimed.end
       }
       page = claimed.end > page ? claimed.end : skip(page)
@@ -213,14 +216,6 @@ struct FaultResolver: @unchecked Sendable {
     if word.isFree, needsNoPreserving(page, word) { return page + 1 }
     Kernel.yield()
     return page
-  }
-
-  /// Leaves word for the keeper that a fault waits for a slot.
-  @_noLocks
-  private func starve() -> Outcome {
-    _ = unsafe region.pointee.starved.exchange(1)
-    unsafe region.pointee.store.pointee.callKeeper()
-    return .starved
   }
 
   /// Lifts the protection and wakes the threads that wait there. If the range is gone (the

@@ -20,6 +20,7 @@ struct InlineResolver {
     let page = unsafe Int((address - start) / UInt(region.pointee.pageSize))
     let resolver = unsafe FaultResolver(region: region)
     while true {
+      let reliefs = unsafe region.pointee.relief.number()
       unsafe region.pointee.gate.enterWaiting()
       let outcome = resolver.resolveInsideGate(page, wakesFirst: false)
       unsafe region.pointee.gate.leave()
@@ -35,7 +36,7 @@ struct InlineResolver {
         return
       case .parkedAtGate, .starved:
         unsafe region.pointee.counters.parkedFaults.add(1, ordering: .relaxed)
-        unsafe region.pointee.waitForRoom()
+        unsafe region.pointee.relief.wait(since: reliefs)
       }
     }
   }
@@ -45,6 +46,7 @@ struct InlineResolver {
   @_noLocks
   private func fillView(_ address: UInt) {
     while true {
+      let reliefs = unsafe region.pointee.relief.number()
       if let slot = unsafe region.pointee.store.pointee.allocatePage() {
         unsafe region.pointee.gate.enterWaiting()
         unsafe MissingPageResolver(region: region).fill(
@@ -53,9 +55,8 @@ struct InlineResolver {
         unsafe region.pointee.store.pointee.deallocatePage(slot)
         return
       }
-      _ = unsafe region.pointee.starved.exchange(1)
-      unsafe region.pointee.store.pointee.callKeeper()
-      unsafe region.pointee.waitForRoom()
+      unsafe region.pointee.leaveWord()
+      unsafe region.pointee.relief.wait(since: reliefs)
     }
   }
 }
