@@ -65,7 +65,7 @@ final class CausalArena: StressArena {
       StressThread("writer \(side)") { try StressWriter(self, side: side, $0).run() }
     }
     let controller = StressThread("controller") {
-      var controller = CausalController(self, $0)
+      var controller = CausalController(self, $0, writers: writers)
       try controller.run()
     }
     return writers + [controller]

@@ -60,15 +60,17 @@ struct CausalController {
   let thread: StressThread
   var random: StressRandom
   var image: StressImage
+  private var patience: StressPatience
   /// What the control pages hold.
   var control: [UInt64]
   private static var mostKept: Int { 8 }
 
-  init(_ arena: CausalArena, _ thread: StressThread) {
+  init(_ arena: CausalArena, _ thread: StressThread, writers: [StressThread]) {
     self.arena = arena
     self.thread = thread
     random = StressRandom(seed: arena.seed &+ 99)
     image = StressImage(pages: arena.layout.pages)
+    patience = StressPatience(with: random.chance(2) ? writers : [])
     control = [UInt64](repeating: 0, count: arena.layout.controlPages.count)
   }
 
@@ -109,6 +111,7 @@ struct CausalController {
     if arena.shelf.count >= CausalController.mostKept, let gone = arena.shelf.choose(&random) {
       release(gone)
     }
+    patience.wait(thread) { arena.journal.isStopping || arena.blocksWriters && arena.isFull }
     let lanes = arena.progress.withLock { $0.lanes }
     let snapshot = try arena.region.makeSnapshot()
     arena.journal.count { $0.snapshots += 1 }

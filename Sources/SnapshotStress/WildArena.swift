@@ -37,8 +37,13 @@ final class WildArena: StressArena {
   }
 
   func makeThreads() -> [StressThread] {
-    ["writer 0", "writer 1", "taker", "reader 0", "reader 1", "meddler"].enumerated()
-      .map { role, name in StressThread(name) { try self.run(role, $0) } }
+    let writers = (0..<2).map { side in
+      StressThread("writer \(side)") { try self.run(side, $0) }
+    }
+    let others = ["taker", "reader 0", "reader 1", "meddler"].enumerated().map { index, name in
+      StressThread(name) { try self.run(2 + index, $0, writers) }
+    }
+    return writers + others
   }
 
   func beginRelief() { shelf.beginRelief() }
@@ -49,15 +54,20 @@ final class WildArena: StressArena {
     checkIsIdle(journal)
   }
 
-  private func run(_ role: Int, _ thread: StressThread) throws {
+  private func run(
+    _ role: Int, _ thread: StressThread, _ writers: [StressThread] = []
+  ) throws {
     var random = StressRandom(seed: seed &+ UInt64(role))
+    var patience = StressPatience(with: random.chance(2) ? writers : [])
     var image = StressImage(pages: Array(0..<pageCount))
     while !journal.isStopping {
       thread.beat()
       do {
         switch role {
         case 0, 1: write(&random, &image)
-        case 2: try take(&random, &image)
+        case 2:
+          patience.wait(thread) { journal.isStopping || blocksWriters && isFull }
+          try take(&random, &image)
         case 3, 4: try read(&random, &image)
         default: try meddle(&random, &image)
         }
@@ -96,8 +106,10 @@ final class WildArena: StressArena {
 
   private func write(_ random: inout StressRandom, _ image: inout StressImage) {
     let count = 1 + random.below(1 << random.below(10))
-    for _ in 0..<count {
-      let place = place(&random)
+    // Sometimes page after page, where writers meet each other and what is preserved ahead of them.
+    let sweep = random.chance(3) ? random.below(pageCount) : nil
+    for number in 0..<count {
+      let place = sweep.map { ($0 + number) % pageCount * stressPageSize } ?? place(&random)
       region.store(word(UInt32(truncatingIfNeeded: random.next()), at: place), at: place)
     }
     journal.count { $0.writes += count }
