@@ -62,7 +62,8 @@ extension RegionState {
     unsafe snapshots.isEmpty || isBelowLimit && store.pointee.hasFreeSlots
   }
 
-  /// Invalidates snapshots, the oldest first, until there is room.
+  /// Invalidates a snapshot that holds versions, and those before it that do not, the oldest first.
+  /// True if there may be room now.
   private func makeRoom(_ snapshots: inout LiveSnapshots) -> Bool {
     var next = unsafe snapshots.oldest
     var allArePinned = true
@@ -72,9 +73,12 @@ extension RegionState {
       allArePinned = false
       // One that is being read is left to its reader, who is done after a few pages.
       guard unsafe record.pointee.usage.invalidate() else { continue }
+      let heldVersions = unsafe record.pointee.versions.count > 0 || record == snapshots.newest
       unsafe drop(record, from: &snapshots)
       counters.snapshotsInvalidated.add(1, ordering: .relaxed)
-      if hasRoom(snapshots) { return true }
+      // Whoever was woken may have used the room already, and goes on: that is no reason to give up
+      // another. Whoever finds none comes again.
+      if heldVersions || hasRoom(snapshots) { return true }
     }
     if allArePinned { limitIsLifted.store(true, ordering: .relaxed) }
     return hasRoom(snapshots)
