@@ -15,7 +15,7 @@ final class CausalArena: StressArena {
   let wantsPause = Atomic<Bool>(false)
   let pausedCount = Atomic<Int>(0)
   /// What the controller and the paused writers hand each other.
-  let progress: Mutex<Progress>
+  let progress: StressGuarded<Progress>
   /// Whose turn it is to hand over, and how often that was done: even for the first writer's turn.
   let turn = Atomic<Int>(0)
 
@@ -56,7 +56,7 @@ final class CausalArena: StressArena {
     layout = Layout(
       lanes: [first, second], handOverPages: start..<start + 2,
       controlPages: start + 2..<start + 18 + random.below(48))
-    progress = Mutex(Progress(lanes: layout.lanes, written: [0, 0]))
+    progress = StressGuarded(Progress(lanes: layout.lanes, written: [0, 0]))
     region = try MemoryRegion(byteCount: layout.pageCount * stressPageSize, options: options)
   }
 

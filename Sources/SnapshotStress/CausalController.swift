@@ -17,7 +17,7 @@ final class CausalKept: StressKept {
   let written: [Int]
   let handOvers: [Int]
   let control: [UInt64]
-  let view = Mutex<StressView?>(nil)
+  let view = StressGuarded<StressView?>(nil)
 
   init(
     _ snapshot: MemorySnapshot, _ image: StressImage, _ arena: CausalArena, _ lanes: [StressLane],

@@ -11,7 +11,7 @@ protocol StressKept: AnyObject, Sendable {
 /// The snapshots that an arena keeps, oldest first. They can be given up by a thread that none of
 /// the region's writers can hold up.
 final class StressShelf<Kept: StressKept>: Sendable {
-  private let kept = Mutex<[Kept]>([])
+  private let kept = StressGuarded<[Kept]>([])
   private let short = Atomic<Bool>(false)
 
   /// Whether a writer waits for room, so that no snapshot may be taken for now.

@@ -16,7 +16,9 @@ struct StressTests {
     #expect(report.operations.writes > 0)
     #expect(report.operations.snapshots > 0)
     // A third of the regions gives snapshots up, a third keeps its writers waiting.
-    #expect(report.invalidations > 0)
-    #expect(report.parkedFaults > 0)
+    if runsLongTests {
+      #expect(report.invalidations > 0)
+      #expect(report.parkedFaults > 0)
+    }
   }
 }
