@@ -74,8 +74,9 @@ extension RegionState {
       // One that is being read is left to its reader, who is done after a few pages.
       guard unsafe record.pointee.usage.invalidate() else { continue }
       let heldVersions = unsafe record.pointee.versions.count > 0 || record == snapshots.newest
-      unsafe drop(record, from: &snapshots)
+      // Counted before writers are woken, so that they find it in the statistics.
       counters.snapshotsInvalidated.add(1, ordering: .relaxed)
+      unsafe drop(record, from: &snapshots)
       // Whoever was woken may have used the room already, and goes on: that is no reason to give up
       // another. Whoever finds none comes again.
       if heldVersions || hasRoom(snapshots) { return true }
