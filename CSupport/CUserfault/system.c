@@ -110,6 +110,11 @@ int cuserfault_epoll_add(int epoll, int descriptor, uint64_t tag) {
   return result(epoll_ctl(epoll, EPOLL_CTL_ADD, descriptor, &event));
 }
 
+int cuserfault_epoll_holds(int epoll, int descriptor, uint64_t tag) {
+  struct epoll_event event = {.events = EPOLLIN, .data.u64 = tag};
+  return result(epoll_ctl(epoll, EPOLL_CTL_MOD, descriptor, &event));
+}
+
 int cuserfault_epoll_remove(int epoll, int descriptor) {
   return result(epoll_ctl(epoll, EPOLL_CTL_DEL, descriptor, NULL));
 }

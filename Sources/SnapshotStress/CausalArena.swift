@@ -9,11 +9,13 @@ final class CausalArena: StressArena {
   let journal: StressJournal
   let seed: UInt64
   let layout: Layout
+  /// What the controller keeps.
+  let shelf = StressShelf<CausalKept>()
   /// Whether the controller wants the writers to pause, and how many do.
   let wantsPause = Atomic<Bool>(false)
   let pausedCount = Atomic<Int>(0)
   /// What the controller and the paused writers hand each other.
-  let progress: Mutex<Progress>
+  let progress: StressGuarded<Progress>
   /// Whose turn it is to hand over, and how often that was done: even for the first writer's turn.
   let turn = Atomic<Int>(0)
 
@@ -54,22 +56,25 @@ final class CausalArena: StressArena {
     layout = Layout(
       lanes: [first, second], handOverPages: start..<start + 2,
       controlPages: start + 2..<start + 18 + random.below(48))
-    progress = Mutex(Progress(lanes: layout.lanes, written: [0, 0]))
+    progress = StressGuarded(Progress(lanes: layout.lanes, written: [0, 0]))
     region = try MemoryRegion(byteCount: layout.pageCount * stressPageSize, options: options)
   }
 
-  var threads: [@Sendable () throws -> Void] {
-    [
-      { try StressWriter(self, side: 0).run() },
-      { try StressWriter(self, side: 1).run() },
-      {
-        var controller = CausalController(self)
-        try controller.run()
-      },
-    ]
+  func makeThreads() -> [StressThread] {
+    let writers = [0, 1].map { side in
+      StressThread("writer \(side)") { try StressWriter(self, side: side, $0).run() }
+    }
+    let controller = StressThread("controller") {
+      var controller = CausalController(self, $0, writers: writers)
+      try controller.run()
+    }
+    return writers + [controller]
   }
 
-  func finish() { checkIsIdle(name, journal) }
+  func beginRelief() { shelf.beginRelief() }
+  func endRelief() { shelf.endRelief() }
+
+  func finish() { checkIsIdle(journal) }
 
   /// What an image of the region shows: the writers' progress, or what is wrong.
   func violation(in image: StressImage, _ lanes: [StressLane], control: [UInt64]) -> String? {

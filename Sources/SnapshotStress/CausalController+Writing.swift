@@ -12,6 +12,7 @@ extension CausalController {
     let start = arena.layout.controlPages.lowerBound
     let bytes =
       (start + range.lowerBound) * stressPageSize..<(start + range.upperBound) * stressPageSize
+    makeRoom(pages: range.count)
     let value = random.chance(3) ? 0 : random.next()
     if value == 0, random.chance(2) {
       try arena.region.discard(bytes)
@@ -25,20 +26,48 @@ extension CausalController {
     for page in range { control[page] = value }
   }
 
-  /// Rolls back while the writers pause, and sends them back to where the snapshot saw them.
-  mutating func restore(_ index: Int) throws {
-    arena.wantsPause.store(true, ordering: .releasing)
-    defer { arena.wantsPause.store(false, ordering: .releasing) }
+  /// Where writers are blocked, whoever releases had better not be one of them. Sometimes it is, and
+  /// `StressWatch` has to help.
+  private mutating func makeRoom(pages: Int) {
+    guard arena.blocksWriters, !random.chance(16), let limit = arena.region.options.storeLimit
+    else { return }
+    while arena.region.statistics.preservedBytes + pages * stressPageSize > limit {
+      guard let gone = arena.shelf.choose(&random) else { return }
+      giveUp(gone)
+    }
+  }
+
+  /// At once, whoever still refers to it.
+  private func giveUp(_ kept: CausalKept) {
+    guard arena.shelf.take(kept) else { return }
+    kept.giveUp()
+    arena.journal.count { $0.releases += 1 }
+  }
+
+  /// Waits until both writers pause. They may wait for room: then releases snapshots, and gives the
+  /// restore up if none but its goal is left.
+  private mutating func waitForPause(_ goal: CausalKept) -> Bool {
     while arena.pausedCount.load(ordering: .acquiring) < 2 {
-      if arena.journal.isStopping { return }
+      if arena.journal.isStopping || goal.isGone { return false }
+      thread.beat()
+      if arena.blocksWriters, arena.isFull, random.chance(16) {
+        guard let gone = arena.shelf.choose(&random) else { return false }
+        giveUp(gone)
+      }
       sched_yield()
     }
+    return true
+  }
+
+  /// Rolls back while the writers pause, and sends them back to where the snapshot saw them.
+  mutating func restore(_ goal: CausalKept) throws {
+    arena.wantsPause.store(true, ordering: .releasing)
     defer {
       // Nobody is left behind who has not seen the end of this pause.
       arena.wantsPause.store(false, ordering: .releasing)
       while arena.pausedCount.load(ordering: .acquiring) > 0 { sched_yield() }
     }
-    let goal = kept[index]
+    guard waitForPause(goal) else { return }
     try arena.region.restore(to: goal.snapshot)
     unsafe arena.region.withUnsafeMutableBytes { unsafe image.copy(UnsafeRawBufferPointer($0)) }
     compare(goal, "restore(to:)")
@@ -64,15 +93,13 @@ extension CausalController {
 
   /// Pages that differ between two snapshots must be among those reported as changed.
   mutating func compareChanges() throws {
-    guard kept.count >= 2 else { return }
-    let earlier = random.below(kept.count - 1)
-    let later = earlier + 1 + random.below(kept.count - earlier - 1)
-    let reported = kept[later].snapshot.changedRanges(since: kept[earlier].snapshot)
+    guard let (earlier, later) = arena.shelf.chooseTwo(&random) else { return }
+    let reported = later.snapshot.changedRanges(since: earlier.snapshot)
     let pages = Set(
       reported.flatMap { $0.lowerBound / stressPageSize..<$0.upperBound / stressPageSize })
-    let isGone = kept[later].snapshot.isInvalidated || kept[earlier].snapshot.isInvalidated
+    let isGone = later.isGone || earlier.isGone
     for (position, page) in image.pages.enumerated()
-    where kept[later].checksums[position] != kept[earlier].checksums[position] && !isGone {
+    where later.checksums[position] != earlier.checksums[position] && !isGone {
       if !pages.contains(page) {
         arena.journal.report(
           "\(arena.name), seed \(arena.seed): page \(page) has changed and is not reported")

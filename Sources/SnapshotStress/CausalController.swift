@@ -9,62 +9,109 @@ final class StressView: Sendable {
   init(_ snapshot: MemorySnapshot) throws(SnapshotError) { view = try snapshot.makeView() }
 }
 
-/// Takes snapshots of a causal region and checks all that can be done with them.
-struct CausalController {
-  struct Kept {
-    let snapshot: MemorySnapshot
-    let checksums: [UInt64]
-    let lanes: [StressLane]
-    let written: [Int]
-    let handOvers: [Int]
-    let control: [UInt64]
-    var view: StressView?
+/// A snapshot of a causal region, and what the oracle says about it.
+final class CausalKept: StressKept {
+  let snapshot: MemorySnapshot
+  let checksums: [UInt64]
+  let lanes: [StressLane]
+  let written: [Int]
+  let handOvers: [Int]
+  let control: [UInt64]
+  let view = StressGuarded<StressView?>(nil)
+
+  init(
+    _ snapshot: MemorySnapshot, _ image: StressImage, _ arena: CausalArena, _ lanes: [StressLane],
+    control: [UInt64]
+  ) {
+    self.snapshot = snapshot
+    checksums = image.checksums
+    self.lanes = lanes
+    written = lanes.map { $0.newest(in: image) }
+    handOvers = [0, 1].map { arena.handOver($0, image).count }
+    self.control = control
   }
 
+  private let gaveUp = Atomic<Bool>(false)
+
+  func giveUp() {
+    // Releasing: whoever finds the snapshot's pre-images gone sees why.
+    gaveUp.store(true, ordering: .releasing)
+    snapshot.release()
+    closeView()
+  }
+
+  /// Whether somebody else has let the snapshot go.
+  var isGone: Bool { gaveUp.load(ordering: .acquiring) || snapshot.isInvalidated }
+
+  func closeView() {
+    let gone = view.withLock { view in
+      let gone = view
+      view = nil
+      return gone
+    }
+    // Closed outside the lock.
+    _ = gone
+  }
+}
+
+/// Takes snapshots of a causal region and checks all that can be done with them.
+struct CausalController {
   let arena: CausalArena
+  let thread: StressThread
   var random: StressRandom
   var image: StressImage
-  var kept: [Kept] = []
+  private var patience: StressPatience
   /// What the control pages hold.
   var control: [UInt64]
   private static var mostKept: Int { 8 }
 
-  init(_ arena: CausalArena) {
+  init(_ arena: CausalArena, _ thread: StressThread, writers: [StressThread]) {
     self.arena = arena
+    self.thread = thread
     random = StressRandom(seed: arena.seed &+ 99)
     image = StressImage(pages: arena.layout.pages)
+    patience = StressPatience(with: random.chance(2) ? writers : [])
     control = [UInt64](repeating: 0, count: arena.layout.controlPages.count)
   }
 
   mutating func run() throws {
     while !arena.journal.isStopping {
+      thread.beat()
       do {
         try step()
-      } catch let error as SnapshotError where error.code == .invalidated {
-        forgetInvalidated()
+      } catch let error as SnapshotError
+        where error.code == .invalidated || error.code == .released
+      {
+        _ = arena.shelf.takeAll { $0.snapshot.isInvalidated }
       }
     }
-    kept = []
+    _ = arena.shelf.takeAll()
   }
 
   private mutating func step() throws {
     let choice = random.below(100)
-    guard !kept.isEmpty, choice >= 40 else { return try takeOrDrop() }
-    let index = random.below(kept.count)
+    guard choice >= 40, let kept = arena.shelf.choose(&random) else { return try takeOrDrop() }
     switch choice {
-    case 40..<55: try readAgain(index)
-    case 55..<68: try view(index)
-    case 68..<74: release(index)
-    case 74..<77: try save(index)
-    case 77..<80: try consume(index)
-    case 80..<84: try restore(index)
+    case 40..<55: try readAgain(kept)
+    case 55..<68: try view(kept)
+    case 68..<74: release(kept)
+    case 74..<77: try save(kept)
+    case 77..<80: try consume(kept)
+    case 80..<84: try restore(kept)
     case 84..<90: try compareChanges()
     default: try changeControlPages()
     }
   }
 
   private mutating func takeOrDrop() throws {
-    if kept.count >= CausalController.mostKept { release(random.below(kept.count)) }
+    if arena.shelf.isShort {
+      sched_yield()
+      return
+    }
+    if arena.shelf.count >= CausalController.mostKept, let gone = arena.shelf.choose(&random) {
+      release(gone)
+    }
+    patience.wait(thread) { arena.journal.isStopping || arena.blocksWriters && arena.isFull }
     let lanes = arena.progress.withLock { $0.lanes }
     let snapshot = try arena.region.makeSnapshot()
     arena.journal.count { $0.snapshots += 1 }
@@ -79,15 +126,11 @@ struct CausalController {
     if let violation = arena.violation(in: image, lanes, control: control) {
       arena.journal.report("\(arena.name), seed \(arena.seed): \(violation)")
     }
-    kept.append(
-      Kept(
-        snapshot: snapshot, checksums: image.checksums, lanes: lanes,
-        written: lanes.map { $0.newest(in: image) },
-        handOvers: [0, 1].map { arena.handOver($0, image).count }, control: control))
+    arena.shelf.put(CausalKept(snapshot, image, arena, lanes, control: control))
   }
 
   /// Compares what was read just now with what the snapshot held when it was taken.
-  func compare(_ kept: Kept, _ way: String) {
+  func compare(_ kept: CausalKept, _ way: String) {
     if let position = zip(image.checksums, kept.checksums).map({ $0 == $1 }).firstIndex(of: false) {
       arena.journal.report(
         "\(arena.name), seed \(arena.seed): page \(image.pages[position]) of a snapshot has changed, "
@@ -95,52 +138,47 @@ struct CausalController {
     }
   }
 
-  private mutating func readAgain(_ index: Int) throws {
-    try image.read(kept[index].snapshot)
-    compare(kept[index], "copyBytes")
+  private mutating func readAgain(_ kept: CausalKept) throws {
+    try image.read(kept.snapshot)
+    compare(kept, "copyBytes")
     arena.journal.count { $0.reads += 1 }
   }
 
   /// Opens a view, or reads the one that is open and sometimes closes it.
-  private mutating func view(_ index: Int) throws {
-    if kept[index].view == nil { kept[index].view = try StressView(kept[index].snapshot) }
-    if let view = kept[index].view {
-      unsafe view.view.withUnsafeBytes { unsafe image.copy($0) }
-      compare(kept[index], "view")
+  private mutating func view(_ kept: CausalKept) throws {
+    let existing = kept.view.withLock { $0 }
+    let view = try existing ?? StressView(kept.snapshot)
+    unsafe view.view.withUnsafeBytes { unsafe image.copy($0) }
+    compare(kept, "view")
+    if random.chance(2) {
+      kept.closeView()
+    } else {
+      kept.view.withLock { $0 = view }
     }
-    if random.chance(2) { kept[index].view = nil }
     arena.journal.count { $0.views += 1 }
   }
 
-  private mutating func release(_ index: Int) {
-    let gone = kept.remove(at: index)
+  mutating func release(_ kept: CausalKept) {
+    guard arena.shelf.take(kept) else { return }
     // With an open view, memory goes when that is closed.
-    if random.chance(2) { gone.snapshot.release() }
+    if random.chance(2) { kept.snapshot.release() }
     arena.journal.count { $0.releases += 1 }
   }
 
-  private mutating func save(_ index: Int) throws {
+  private mutating func save(_ kept: CausalKept) throws {
     let file = try StressFile(byteCount: arena.region.byteCount)
-    try kept[index].snapshot.write(to: file.descriptor)
+    try kept.snapshot.write(to: file.descriptor)
     try unsafe file.withMappedBytes { unsafe image.copy($0) }
-    compare(kept[index], "write(to:)")
+    compare(kept, "write(to:)")
     arena.journal.count { $0.streams += 1 }
   }
 
-  private mutating func consume(_ index: Int) throws {
-    guard kept[index].view == nil else { return }
-    let gone = kept.remove(at: index)
-    try unsafe gone.snapshot.consume { bytes, range in
+  private mutating func consume(_ kept: CausalKept) throws {
+    guard kept.view.withLock({ $0 == nil }), arena.shelf.take(kept) else { return }
+    try unsafe kept.snapshot.consume { bytes, range in
       unsafe image.copy(bytes, at: range.lowerBound)
     }
-    compare(gone, "consume(_:)")
+    compare(kept, "consume(_:)")
     arena.journal.count { $0.consumes += 1 }
-  }
-
-  private mutating func forgetInvalidated() {
-    let before = kept.count
-    kept.removeAll { $0.snapshot.isInvalidated }
-    let gone = before - kept.count
-    arena.journal.count { $0.invalidations += gone }
   }
 }

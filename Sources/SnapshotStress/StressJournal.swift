@@ -3,8 +3,8 @@ internal import Synchronization
 /// What all threads of a run share: whether to stop, what was done, what was found.
 final class StressJournal: Sendable {
   private let stopping = Atomic<Bool>(false)
-  private let operations = Mutex(StressReport.Operations())
-  private let found = Mutex<[String]>([])
+  private let operations = StressGuarded(StressReport.Operations())
+  private let found = StressGuarded<[String]>([])
   private static let mostViolations = 20
 
   var isStopping: Bool { stopping.load(ordering: .acquiring) }

@@ -17,8 +17,11 @@ package struct StressOptions: Sendable {
 }
 
 extension StressOptions {
-  /// The options of one of the regions: every backing and delivery in turn, the rest by chance.
-  func regionOptions(_ index: Int, _ random: inout StressRandom) -> MemoryRegion.Options {
+  /// The options of one of the regions: every backing and delivery in turn; no limit, and a small
+  /// one with each policy in turn; the rest by chance.
+  func regionOptions(
+    _ index: Int, limit: Int, _ random: inout StressRandom
+  ) -> MemoryRegion.Options {
     var options = MemoryRegion.Options(
       backing: index % 2 == 0 ? .sharedMemory : .anonymous,
       faultDelivery: index / 2 % 2 == 0 ? .handlerThread : .inline)
@@ -27,8 +30,17 @@ extension StressOptions {
     options.preservesHotPages = random.chance(2)
     options.hasOwnHandler = random.chance(3)
     if random.chance(4), options.faultDelivery == .handlerThread { options.handlerThreadCount = 2 }
-    if random.chance(4) { options.storeLimit = 128 << 12 }
+    let limitedPages = 1 + random.below(1 << random.below(6))
+    if limit % 3 != 0 { options.storeLimit = limitedPages * stressPageSize }
+    options.whenStoreIsFull = limit % 3 == 1 ? .invalidateOldestSnapshot : .blockWriters
     return options
+  }
+}
+
+extension MemoryRegion.Options {
+  var summary: String {
+    let limit = storeLimit.map { "\($0 / stressPageSize) pages, \(whenStoreIsFull)" } ?? "no limit"
+    return "\(backing), \(faultDelivery), \(limit)"
   }
 }
 
@@ -45,6 +57,9 @@ package struct StressRandom: RandomNumberGenerator {
     mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
     return mixed ^ (mixed >> 31)
   }
+
+  /// Any number that is not negative.
+  mutating func number() -> Int { Int(next() >> 1) }
 
   package mutating func below(_ bound: Int) -> Int { Int(next() % UInt64(bound)) }
 

@@ -6,12 +6,14 @@ internal import Synchronization
 struct StressWriter {
   private let arena: CausalArena
   private let side: Int
+  private let thread: StressThread
   private var random: StressRandom
   private let takesSystemCalls: Bool
 
-  init(_ arena: CausalArena, side: Int) {
+  init(_ arena: CausalArena, side: Int, _ thread: StressThread) {
     self.arena = arena
     self.side = side
+    self.thread = thread
     random = StressRandom(seed: arena.seed &+ UInt64(side) &+ 1)
     takesSystemCalls =
       arena.region.options.faultDelivery == .handlerThread && UserfaultSupport().systemCallsMayWrite
@@ -29,6 +31,7 @@ struct StressWriter {
     var (lane, written) = arena.progress.withLock { ($0.lanes[side], $0.written[side]) }
     var uncounted = 0
     while !arena.journal.isStopping {
+      thread.beat()
       if arena.wantsPause.load(ordering: .acquiring) {
         (lane, written) = pause(lane, written)
         continue
@@ -115,7 +118,10 @@ struct StressWriter {
   private func pause(_ lane: StressLane, _ written: Int) -> (StressLane, Int) {
     arena.progress.withLock { $0.written[side] = written }
     arena.pausedCount.add(1, ordering: .acquiringAndReleasing)
-    while arena.wantsPause.load(ordering: .acquiring), !arena.journal.isStopping { sched_yield() }
+    while arena.wantsPause.load(ordering: .acquiring), !arena.journal.isStopping {
+      thread.beat()
+      sched_yield()
+    }
     arena.pausedCount.subtract(1, ordering: .acquiringAndReleasing)
     return arena.progress.withLock { ($0.lanes[side], $0.written[side]) }
   }

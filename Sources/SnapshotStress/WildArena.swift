@@ -1,21 +1,28 @@
+internal import Foundation
 internal import MemorySnapshots
-internal import Synchronization
 
 /// A region that threads write to, roll back, discard and take snapshots of in no order at all.
 /// Every word tells its own place, and a snapshot must read the same whenever and however it is read.
 final class WildArena: StressArena {
   let name: String
   let region: MemoryRegion
+  let seed: UInt64
   private let journal: StressJournal
-  private let seed: UInt64
   private let pageCount: Int
-  private let pool = Mutex<[Kept]>([])
+  private let shelf = StressShelf<Kept>()
   private static var mostKept: Int { 6 }
   private static var placesPerPage: Int { 8 }
 
-  private struct Kept: Sendable {
+  private final class Kept: StressKept {
     let snapshot: MemorySnapshot
     let checksums: [UInt64]
+
+    init(_ snapshot: MemorySnapshot, _ checksums: [UInt64]) {
+      self.snapshot = snapshot
+      self.checksums = checksums
+    }
+
+    func giveUp() { snapshot.release() }
   }
 
   init(
@@ -29,33 +36,46 @@ final class WildArena: StressArena {
     region = try MemoryRegion(byteCount: pageCount * stressPageSize, options: options)
   }
 
-  var threads: [@Sendable () throws -> Void] {
-    (0..<6).map { role in { try self.run(role) } }
+  func makeThreads() -> [StressThread] {
+    let writers = (0..<2).map { side in
+      StressThread("writer \(side)") { try self.run(side, $0) }
+    }
+    let others = ["taker", "reader 0", "reader 1", "meddler"].enumerated().map { index, name in
+      StressThread(name) { try self.run(2 + index, $0, writers) }
+    }
+    return writers + others
   }
+
+  func beginRelief() { shelf.beginRelief() }
+  func endRelief() { shelf.endRelief() }
 
   func finish() {
-    pool.withLock { $0 = [] }
-    checkIsIdle(name, journal)
+    _ = shelf.takeAll()
+    checkIsIdle(journal)
   }
 
-  private func run(_ role: Int) throws {
+  private func run(
+    _ role: Int, _ thread: StressThread, _ writers: [StressThread] = []
+  ) throws {
     var random = StressRandom(seed: seed &+ UInt64(role))
+    var patience = StressPatience(with: random.chance(2) ? writers : [])
     var image = StressImage(pages: Array(0..<pageCount))
     while !journal.isStopping {
+      thread.beat()
       do {
         switch role {
         case 0, 1: write(&random, &image)
-        case 2: try take(&random, &image)
+        case 2:
+          patience.wait(thread) { journal.isStopping || blocksWriters && isFull }
+          try take(&random, &image)
         case 3, 4: try read(&random, &image)
         default: try meddle(&random, &image)
         }
       } catch let error as SnapshotError
         where error.code == .released || error.code == .invalidated
       {
-        pool.withLock { pool in
-          // Released outside the lock, by the last who holds it.
-          pool.removeAll { $0.snapshot.isInvalidated }
-        }
+        // Released outside the lock, by the last who holds it.
+        _ = shelf.takeAll { $0.snapshot.isInvalidated }
       }
     }
   }
@@ -86,30 +106,34 @@ final class WildArena: StressArena {
 
   private func write(_ random: inout StressRandom, _ image: inout StressImage) {
     let count = 1 + random.below(1 << random.below(10))
-    for _ in 0..<count {
-      let place = place(&random)
+    // Sometimes page after page, where writers meet each other and what is preserved ahead of them.
+    let sweep = random.chance(3) ? random.below(pageCount) : nil
+    for number in 0..<count {
+      let place = sweep.map { ($0 + number) % pageCount * stressPageSize } ?? place(&random)
       region.store(word(UInt32(truncatingIfNeeded: random.next()), at: place), at: place)
     }
     journal.count { $0.writes += count }
   }
 
   private func take(_ random: inout StressRandom, _ image: inout StressImage) throws {
+    // Writers that block may hold up all but this thread, whose releases they wait for.
+    if shelf.isShort {
+      sched_yield()
+      return
+    }
     let snapshot = try region.makeSnapshot()
     journal.count { $0.snapshots += 1 }
     try image.read(snapshot)
     if let violation = violation(in: image) { report(violation) }
-    let kept = Kept(snapshot: snapshot, checksums: image.checksums)
-    let gone = random.below(WildArena.mostKept)
-    let released = pool.withLock { pool -> Kept? in
-      pool.append(kept)
-      return pool.count > WildArena.mostKept ? pool.remove(at: gone) : nil
+    if shelf.count >= WildArena.mostKept, let gone = shelf.choose(&random), shelf.take(gone) {
+      if random.chance(2) { gone.snapshot.release() }
+      journal.count { $0.releases += 1 }
     }
-    if random.chance(2) { released?.snapshot.release() }
-    if released != nil { journal.count { $0.releases += 1 } }
+    shelf.put(Kept(snapshot, image.checksums))
   }
 
   private func read(_ random: inout StressRandom, _ image: inout StressImage) throws {
-    guard let kept = choose(&random) else { return }
+    guard let kept = shelf.choose(&random) else { return }
     switch random.below(8) {
     case 0:
       let file = try StressFile(byteCount: region.byteCount)
@@ -134,7 +158,7 @@ final class WildArena: StressArena {
     let range = page * stressPageSize..<(page + 1) * stressPageSize
     switch random.below(4) {
     case 0:
-      guard let kept = choose(&random) else { return }
+      guard let kept = shelf.choose(&random) else { return }
       try region.restore(to: kept.snapshot)
       journal.count { $0.restores += 1 }
     case 1:
@@ -144,14 +168,9 @@ final class WildArena: StressArena {
       try region.prepareToWrite(range)
       journal.count { $0.prepares += 1 }
     default:
-      guard random.chance(8), let kept = choose(&random) else { return }
+      guard random.chance(8), let kept = shelf.choose(&random) else { return }
       kept.snapshot.release()
     }
-  }
-
-  private func choose(_ random: inout StressRandom) -> Kept? {
-    let number = random.below(WildArena.mostKept)
-    return pool.withLock { $0.isEmpty ? nil : $0[number % $0.count] }
   }
 
   private func compare(_ image: StressImage, _ kept: Kept, _ way: String) {

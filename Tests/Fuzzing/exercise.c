@@ -71,6 +71,7 @@ static void check_system(void) {
   CHECK(epoll >= 0 && event >= 0);
   CHECK(cuserfault_epoll_add(epoll, event, UINT64_MAX) == 0);
   CHECK(cuserfault_epoll_add(epoll, event, 0) == -EEXIST);
+  CHECK(cuserfault_epoll_holds(epoll, event, UINT64_MAX) == 0);
   uint64_t tags[64];
   CHECK(cuserfault_epoll_wait(epoll, tags, 64, false) == 0);
   cuserfault_signal_event(event);
@@ -78,6 +79,7 @@ static void check_system(void) {
   cuserfault_drain_event(event);
   cuserfault_drain_event(event);
   CHECK(cuserfault_epoll_remove(epoll, event) == 0);
+  CHECK(cuserfault_epoll_holds(epoll, event, 0) == -ENOENT);
   close(epoll);
   CHECK(cuserfault_epoll_wait(epoll, tags, 64, true) == -EBADF);
   close(event);

@@ -1,4 +1,5 @@
 import CTestSupport
+import CUserfault
 import Foundation
 import MemorySnapshots
 import SystemPackage
@@ -56,6 +57,42 @@ struct LostDescriptorTests {
     next[3] = 3
     #expect(try good.word(ofPage: 3) == 0)
     #expect(fcntl(ends[0], F_GETFD) >= 0 && fcntl(ends[1], F_GETFD) >= 0)
+  }
+
+  @Test("An epoll of the application's that gets the number of the library's is noticed")
+  func reusedEpoll() async {
+    await #expect(processExitsWith: .success) {
+      endIfHanging()
+      let before = LostDescriptorTests.epolls()
+      let region = try MemoryRegion(pages: 64)
+      region.fillPages(0..<64, with: 1)
+      let snapshot = try region.makeSnapshot()
+      let number = try #require(LostDescriptorTests.epolls().subtracting(before).first)
+      let other = cuserfault_create_epoll()
+      // With an event that is always ready, whose tag must not be taken for a region.
+      let event = cuserfault_create_event()
+      cuserfault_signal_event(event)
+      #expect(cuserfault_epoll_add(other, event, 0x10) == 0)
+      #expect(dup2(other, number) == number)
+      // The handler, which sleeps on its own epoll still, answers the first at the most.
+      for page in [0, 40, 20] {
+        try await onThread { region[page] = 2 }
+      }
+      #expect(snapshot.isInvalidated)
+      let next = try MemoryRegion(pages: 4)
+      let good = try next.makeSnapshot()
+      next[3] = 3
+      #expect(try good.word(ofPage: 3) == 0)
+    }
+  }
+
+  private static func epolls() -> Set<Int32> {
+    Set(
+      (3..<256 as Range<Int32>).filter { number in
+        let name = try? FileManager.default.destinationOfSymbolicLink(
+          atPath: "/proc/self/fd/\(number)")
+        return name?.contains("eventpoll") == true
+      })
   }
 
   @Test("A forked child that closes all descriptors, as before exec, does the parent no harm")

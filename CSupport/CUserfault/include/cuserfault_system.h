@@ -44,6 +44,10 @@ void cuserfault_signal_event(int descriptor);
 /// epoll_ctl(2): adds a descriptor whose readiness is reported with `tag`.
 int cuserfault_epoll_add(int epoll, int descriptor, uint64_t tag);
 
+/// 0 if `epoll` is an epoll(7) that holds `descriptor`, which is reported with `tag` afterwards: both
+/// numbers stand for the files they were added as. By epoll_ctl(2) with EPOLL_CTL_MOD.
+int cuserfault_epoll_holds(int epoll, int descriptor, uint64_t tag) CUSERFAULT_REALTIME;
+
 /// epoll_ctl(2): removes a descriptor.
 int cuserfault_epoll_remove(int epoll, int descriptor);
 

@@ -61,6 +61,9 @@ enum FaultHandlerThread {
     _ handler: UnsafeMutablePointer<HandlerState>, _ tags: UnsafeMutablePointer<UInt64>,
     _ pace: inout FaultPace
   ) -> Int32 {
+    // Another epoll may have the number by now: its events would be taken for regions, and ours would
+    // never come. The writer that was answered last is awake already.
+    guard unsafe handler.pointee.hasDescriptors else { return -1 }
     let epoll = unsafe handler.pointee.epoll.rawValue
     let start = Kernel.nanoseconds()
     if pace.isDense {

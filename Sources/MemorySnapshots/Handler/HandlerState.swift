@@ -20,16 +20,26 @@ struct HandlerState: ~Copyable {
   /// Whether the handler threads can be reached. If not, they may sleep for ever.
   func isReachable() -> Bool {
     if isBlind.load(ordering: .acquiring) { return false }
-    if epoll.isIntact, event.isIntact { return true }
+    if hasDescriptors { return true }
     isBlind.store(true, ordering: .releasing)
     return false
+  }
+
+  /// Whether the descriptors are still what they were, and not others of the same numbers.
+  var hasDescriptors: Bool {
+    @_noLocks get { Kernel.epollHolds(epoll.rawValue, event.rawValue, tag: HandlerState.eventTag) }
+  }
+
+  /// A region's tag is its address.
+  static var eventTag: UInt64 {
+    @_noLocks get { 0 }
   }
 
   /// Allocates the state: a throwing initialiser cannot undo what it has half made.
   static func allocate() throws(Errno) -> UnsafeMutablePointer<HandlerState> {
     let epoll = Descriptor(owning: try Kernel.createEpoll())
     let event = Descriptor(owning: try Kernel.createEvent())
-    try Kernel.epollAdd(epoll.rawValue, event.rawValue, tag: 0)
+    try Kernel.epollAdd(epoll.rawValue, event.rawValue, tag: eventTag)
     let store = unsafe try PreimageStore.allocate()
     let state = UnsafeMutablePointer<HandlerState>.allocate(capacity: 1)
     unsafe state.initialize(to: HandlerState(epoll: epoll, event: event, store: store))

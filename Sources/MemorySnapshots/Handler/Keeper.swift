@@ -88,7 +88,7 @@ struct Keeper {
       if isBlind, unsafe !region.pointee.resolvesInline {
         unsafe region.pointee.giveUpProtection()
       }
-      if unsafe region.pointee.starved.load() != 0 {
+      if unsafe region.pointee.isStarved.load(ordering: .acquiring) {
         switch unsafe region.pointee.relieve(hasMemory: hasMemory) {
         case .done: break
         case .needsSlots: next = 0

@@ -37,11 +37,21 @@ extension RegionState {
     return .done
   }
 
+  /// Leaves word for the keeper that a fault waits for a slot.
+  @_noLocks
+  func leaveWord() {
+    // Sequentially consistent: pairs with `wakeStarved`.
+    isStarved.store(true, ordering: .sequentiallyConsistent)
+    unsafe store.pointee.callKeeper()
+  }
+
   /// Wakes the faults that were put aside for want of a slot: they try again.
   func wakeStarved() {
-    guard starved.exchange(0) != 0 else { return }
-    starved.wakeAll()
-    wakeWaiters()
+    // In this order: whoever leaves word afterwards calls the keeper, whose turn it is then; whoever
+    // has left word before has noted an older number. Sequentially consistent: pairs with `leaveWord`.
+    let hasWaiters = isStarved.exchange(false, ordering: .sequentiallyConsistent)
+    relief.announce()
+    if hasWaiters { wakeWaiters() }
   }
 
   private var isBelowLimit: Bool {
@@ -52,7 +62,8 @@ extension RegionState {
     unsafe snapshots.isEmpty || isBelowLimit && store.pointee.hasFreeSlots
   }
 
-  /// Invalidates snapshots, the oldest first, until there is room.
+  /// Invalidates a snapshot that holds versions, and those before it that do not, the oldest first.
+  /// True if there may be room now.
   private func makeRoom(_ snapshots: inout LiveSnapshots) -> Bool {
     var next = unsafe snapshots.oldest
     var allArePinned = true
@@ -62,9 +73,13 @@ extension RegionState {
       allArePinned = false
       // One that is being read is left to its reader, who is done after a few pages.
       guard unsafe record.pointee.usage.invalidate() else { continue }
-      unsafe drop(record, from: &snapshots)
+      let heldVersions = unsafe record.pointee.versions.count > 0 || record == snapshots.newest
+      // Counted before writers are woken, so that they find it in the statistics.
       counters.snapshotsInvalidated.add(1, ordering: .relaxed)
-      if hasRoom(snapshots) { return true }
+      unsafe drop(record, from: &snapshots)
+      // Whoever was woken may have used the room already, and goes on: that is no reason to give up
+      // another. Whoever finds none comes again.
+      if heldVersions || hasRoom(snapshots) { return true }
     }
     if allArePinned { limitIsLifted.store(true, ordering: .relaxed) }
     return hasRoom(snapshots)

@@ -9,7 +9,7 @@ struct Descriptor: ~Copyable {
   }
 
   /// False if somebody else has closed the number: it may be another file's by now. Files without an
-  /// inode of their own, such as an eventfd(2), are not told from each other.
+  /// inode of their own, such as an eventfd(2), are not told from each other here.
   var isIntact: Bool { Kernel.fileIdentity(rawValue) == identity }
 
   deinit {

@@ -82,6 +82,12 @@ extension Kernel {
     _ = try check(cuserfault_epoll_add(epoll, descriptor, tag))
   }
 
+  /// Whether both numbers still stand for the files that were added to each other.
+  @_noLocks
+  static func epollHolds(_ epoll: Int32, _ descriptor: Int32, tag: UInt64) -> Bool {
+    cuserfault_epoll_holds(epoll, descriptor, tag) == 0
+  }
+
   static func epollRemove(_ epoll: Int32, _ descriptor: Int32) {
     _ = cuserfault_epoll_remove(epoll, descriptor)
   }

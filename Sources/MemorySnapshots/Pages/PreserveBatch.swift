@@ -123,7 +123,7 @@ struct PreserveBatch {
     {
       slots = unsafe region.pointee.store.pointee.allocatePages(upTo: count)
     } else {
-      // Relaxed: `starved`, set afterwards, orders it.
+      // Relaxed: `isStarved`, set afterwards, orders it.
       unsafe region.pointee.limitIsHit.store(true, ordering: .relaxed)
     }
     if slots.count < count {

@@ -150,22 +150,15 @@ extension MemoryRegion {
     var page = pages.lowerBound
     while page < pages.upperBound {
       let saved = Kernel.blockSignals()
+      let reliefs = unsafe state.pointee.relief.number()
       unsafe state.pointee.gate.enterWaiting()
       let end = min(page + MemoryRegion.pagesPerPass, pages.upperBound)
       let done = resolver.preserve(page..<end, cause)
       if done > page { body(page..<done) }
       unsafe state.pointee.gate.leave()
       Kernel.restoreSignals(saved)
-      if done < end { unsafe state.pointee.waitForRoom() }
+      if done < end { unsafe state.pointee.relief.wait(since: reliefs) }
       page = done
     }
-  }
-}
-
-extension RegionState {
-  /// Waits until the keeper has made room in the store.
-  @_noLocks
-  func waitForRoom() {
-    while starved.load() != 0 { starved.wait(while: 1) }
   }
 }

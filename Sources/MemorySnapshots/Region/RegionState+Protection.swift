@@ -171,10 +171,20 @@ extension RegionState {
     return true
   }
 
-  /// Lets all writers go on, because nobody answers their faults any more.
+  /// Lets all writers and readers of views go on, because nobody answers their faults any more.
   func giveUpProtection() {
     // Releasing: the writes that follow are not seen by a reader who does not see this.
     isUnguarded.store(true, ordering: .releasing)
     try? Kernel.unregister(descriptor, address, byteCount)
+    // By itself, unregistering wakes those who wait for missing pages, not for protected ones.
+    wakeWaiters()
+    gate.enterWaiting()
+    defer { gate.leave() }
+    for position in 0..<views.count {
+      let view = unsafe views.entry(views.openView(position))
+      if unsafe !view.pointee.isCopiedByKernel {
+        try? Kernel.unregister(descriptor, unsafe view.pointee.address, byteCount)
+      }
+    }
   }
 }

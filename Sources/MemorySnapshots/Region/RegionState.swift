@@ -45,8 +45,10 @@ struct RegionState: ~Copyable {
   /// Pre-images kept, in pages, and the most that may be.
   let preservedPages = Atomic<Int>(0)
   let pageLimit: Int
-  /// Not 0 if a fault was put aside for want of a slot.
-  let starved = Futex()
+  /// Whether a fault was put aside for want of a slot.
+  let isStarved = Atomic<Bool>(false)
+  /// Room was made in the store, or the need for it went away.
+  let relief = Occasion()
 
   /// Whether pre-images may exceed the limit: all live snapshots have open views, which must not
   /// break, or are being restored.
@@ -108,7 +110,7 @@ struct RegionState: ~Copyable {
 
   deinit {
     gate.deallocate()
-    starved.deallocate()
+    relief.deallocate()
   }
 
   var byteCount: Int {

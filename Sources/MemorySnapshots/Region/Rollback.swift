@@ -31,12 +31,13 @@ struct Rollback {
       var page = 0
       while page < pageCount {
         let saved = Kernel.blockSignals()
+        let reliefs = unsafe region.pointee.relief.number()
         unsafe region.pointee.gate.enterWaiting()
         let (count, end) = unsafe find(changes, in: page..<pageCount)
         let starvedAt = unsafe apply(Changes(rebasing: changes[..<count]))
         unsafe region.pointee.gate.leave()
         Kernel.restoreSignals(saved)
-        if starvedAt != nil { unsafe region.pointee.waitForRoom() }
+        if starvedAt != nil { unsafe region.pointee.relief.wait(since: reliefs) }
         page = starvedAt ?? end
       }
     }

@@ -45,7 +45,7 @@ extension FaultResolver {
         page..<min(page + FaultResolver.pagesPerClaim, range.upperBound), cause)
       if claimed.end > page { unclaim(page..<claimed.end) }
       if claimed.isStarved {
-        _ = starve()
+        unsafe region.pointee.leaveWord()
         return claimed.end
       }
       // Somebody else has the claim.

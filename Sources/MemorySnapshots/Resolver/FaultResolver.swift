@@ -73,7 +73,10 @@ struct FaultResolver: @unchecked Sendable {
         Kernel.yield()
       case .free:
         let claimed = claim(page..<page + 1, .fault)
-        if claimed.isStarved { return starve() }
+        if claimed.isStarved {
+          unsafe region.pointee.leaveWord()
+          return .starved
+        }
         guard claimed.end > page else { continue }
         // Counted before the writer is woken, so that it finds its own fault in the statistics.
         unsafe region.pointee.counters.writeFaults.add(1, ordering: .relaxed)
@@ -134,14 +137,6 @@ struct FaultResolver: @unchecked Sendable {
   func needsNoPreserving(_ page: Int, _ word: PageWord) -> Bool {
     unsafe word.preserved == region.pointee.epoch.load(ordering: .relaxed)
       || region.pointee.slices.isOpen(page: page)
-  }
-
-  /// Leaves word for the keeper that a fault waits for a slot.
-  @_noLocks
-  func starve() -> Outcome {
-    _ = unsafe region.pointee.starved.exchange(1)
-    unsafe region.pointee.store.pointee.callKeeper()
-    return .starved
   }
 
   /// Lifts the protection and wakes the threads that wait there. If the range is gone (the

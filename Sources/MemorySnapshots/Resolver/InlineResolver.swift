@@ -20,6 +20,7 @@ struct InlineResolver {
     let page = unsafe Int((address - start) / UInt(region.pointee.pageSize))
     let resolver = unsafe FaultResolver(region: region)
     while true {
+      let reliefs = unsafe region.pointee.relief.number()
       unsafe region.pointee.gate.enterWaiting()
       let outcome = resolver.resolveInsideGate(page)
       unsafe region.pointee.gate.leave()
@@ -35,7 +36,7 @@ struct InlineResolver {
         return
       case .parkedAtGate, .starved:
         unsafe region.pointee.counters.parkedFaults.add(1, ordering: .relaxed)
-        unsafe region.pointee.waitForRoom()
+        unsafe region.pointee.relief.wait(since: reliefs)
       }
     }
   }
@@ -51,6 +52,7 @@ struct InlineResolver {
   private func fillView(_ address: UInt) {
     let store = unsafe region.pointee.store
     while true {
+      let reliefs = unsafe region.pointee.relief.number()
       let slots = unsafe store.pointee.allocatePages(upTo: InlineResolver.viewPagesPerFault)
       if let slot = slots.first {
         unsafe region.pointee.gate.enterWaiting()
@@ -61,9 +63,8 @@ struct InlineResolver {
         unsafe store.pointee.pages.deallocate(slots)
         return
       }
-      _ = unsafe region.pointee.starved.exchange(1)
-      unsafe store.pointee.callKeeper()
-      unsafe region.pointee.waitForRoom()
+      unsafe region.pointee.leaveWord()
+      unsafe region.pointee.relief.wait(since: reliefs)
     }
   }
 }

@@ -94,7 +94,9 @@ public final class MemorySnapshot: @unchecked Sendable {
       unsafe record.pointee.pinCount -= 1
       unsafe state.pointee.limitIsLifted.store(false, ordering: .relaxed)
     }
-    if unsafe state.pointee.starved.load() != 0 { unsafe state.pointee.store.pointee.callKeeper() }
+    if unsafe state.pointee.isStarved.load(ordering: .acquiring) {
+      unsafe state.pointee.store.pointee.callKeeper()
+    }
   }
 
   private func drop() {

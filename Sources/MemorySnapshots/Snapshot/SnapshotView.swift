@@ -167,7 +167,7 @@ extension MemorySnapshot {
       Kernel.unmap(address, byteCount)
       unsafe state.pointee.control.withLock { _ in unsafe state.pointee.views.free(index) }
     }
-    if unsafe state.pointee.starved.load() != 0 {
+    if unsafe state.pointee.isStarved.load(ordering: .acquiring) {
       unsafe state.pointee.store.pointee.callKeeper()
     }
   }

@@ -7,11 +7,14 @@ struct Stress: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Work on regions from many threads at once and check every snapshot.",
     discussion: """
-      Writers, readers, views, restores, releases, streams and discards over several regions. One \
-      half of the regions is checked by a causal oracle (a snapshot that holds a write holds every \
-      write before it), the other by checksums (a snapshot reads the same however often it is read). \
-      Exits with 1 at the first violation. A seed decides sizes, options and the order of operations \
-      in each thread; how the threads interleave is the scheduler's.
+      Writers, readers, views, restores, releases, streams and discards over several regions. Some of \
+      the regions are checked by a causal oracle (a snapshot that holds a write holds every write \
+      before it), the others by checksums (a snapshot reads the same however often it is read). A \
+      third of them has no limit for its pre-images, a third gives up snapshots at a small one, a \
+      third keeps its writers waiting there until snapshots are released. Exits with 1 at the first \
+      violation; a thread that does not come on for half a minute is one. A seed decides sizes, \
+      options and the order of operations in each thread; how the threads interleave is the \
+      scheduler's.
       """)
 
   @Option(help: "How long to run.")
