@@ -102,6 +102,7 @@ final class FaultHandler: @unchecked Sendable {
       try Kernel.epollAdd(
         unsafe state.pointee.epoll.rawValue, unsafe region.pointee.descriptor,
         tag: UInt64(UInt(bitPattern: region)))
+      unsafe state.pointee.regionCount.add(1, ordering: .relaxed)
     }
     unsafe state.pointee.registry.insert(region)
     unsafe state.pointee.store.pointee.callKeeper()
@@ -119,27 +120,33 @@ final class FaultHandler: @unchecked Sendable {
         unsafe state.pointee.epoll.rawValue, unsafe region.pointee.descriptor)
       // Before the passes are read: see `LatestRegion`.
       unsafe state.pointee.removals.add(1, ordering: .sequentiallyConsistent)
-      waitForPass()
+      unsafe state.pointee.regionCount.subtract(1, ordering: .relaxed)
+      return waitForPass()
     }
     return true
   }
 
-  /// Waits until every handler thread is done with what it had found ready so far.
-  private func waitForPass() {
+  /// Waits until every handler thread is done with what it had found ready so far. False if the
+  /// threads cannot be reached any more: one may still be at work.
+  private func waitForPass() -> Bool {
     awaiting.withLock { _ in
+      var haveAllPassed = true
       unsafe state.pointee.isAwaited.store(true, ordering: .sequentiallyConsistent)
       let before = unsafe threadStates.map { unsafe $0.pointee.passes.load() }
       // Raised until all have passed: they do not lower it.
       unsafe Kernel.signalEvent(state.pointee.event.rawValue)
       for index in unsafe threadStates.indices {
-        while unsafe threadStates[index].pointee.passes.load() == before[index],
-          unsafe !state.pointee.isBlind.load(ordering: .acquiring)
-        {
+        while unsafe threadStates[index].pointee.passes.load() == before[index] {
+          if unsafe state.pointee.isBlind.load(ordering: .acquiring) {
+            haveAllPassed = false
+            break
+          }
           unsafe threadStates[index].pointee.passes.wait(while: before[index])
         }
       }
       unsafe Kernel.drainEvent(state.pointee.event.rawValue)
       unsafe state.pointee.isAwaited.store(false, ordering: .sequentiallyConsistent)
+      return haveAllPassed
     }
   }
 }

@@ -28,8 +28,9 @@ enum FaultHandlerThread {
     var latest = unsafe LatestRegion(handler)
     // Acquiring: pairs with the store in `FaultHandler.deinit`.
     while unsafe !handler.pointee.isStopping.load(ordering: .acquiring) {
-      let isLikely = pace.isDense && latest.expectsMessage()
-      let isAnswered = unsafe isLikely && poll(latest, thread, messages)
+      // A region of several would keep the others waiting.
+      let isAlone = unsafe handler.pointee.regionCount.load(ordering: .relaxed) == 1
+      let isAnswered = unsafe isAlone && pace.isDense && poll(latest, thread, messages)
       let ready = unsafe isAnswered ? 0 : wait(handler, tags, &pace)
       if ready < 0 {
         // Somebody has closed the descriptor: the keeper lets all writers go on.
@@ -78,7 +79,7 @@ enum FaultHandlerThread {
     return ready
   }
 
-  /// Reads the latest region's next message without asking epoll first, which takes a system call.
+  /// Reads the next message of the only region without asking epoll first, which takes a system call.
   @_noLocks
   private static func poll(
     _ latest: LatestRegion, _ thread: UnsafeMutablePointer<HandlerThreadState>,
@@ -135,32 +136,20 @@ enum FaultHandlerThread {
   }
 }
 
-/// The region whose message a handler thread read last: the next is likely to be its, too.
+/// The region whose message a handler thread read last.
 @safe
 private struct LatestRegion {
   var region: UnsafeMutablePointer<RegionState>?
   private var removals: UInt64
-  private var turns = 0
 
   static var attempts: Int {
     @_noLocks get { 8 }
-  }
-
-  /// Every so many times the other regions come first, so that one does not keep them waiting.
-  private static var turnsBeforeOthers: Int {
-    @_noLocks get { 16 }
   }
 
   @_noLocks
   init(_ handler: UnsafeMutablePointer<HandlerState>) {
     unsafe region = nil
     removals = unsafe handler.pointee.removals.load(ordering: .sequentiallyConsistent)
-  }
-
-  @_noLocks
-  mutating func expectsMessage() -> Bool {
-    turns &+= 1
-    return turns % LatestRegion.turnsBeforeOthers != 0
   }
 
   /// Whoever removes a region counts the removal, and frees it when the thread has counted a pass

@@ -9,6 +9,8 @@ struct HandlerState: ~Copyable {
   let event: Descriptor
   let store: UnsafeMutablePointer<PreimageStore>
   let registry = RegionRegistry()
+  /// How many regions epoll watches.
+  let regionCount = Atomic<Int>(0)
   /// How many regions were taken from epoll so far.
   let removals = Atomic<UInt64>(0)
   let isStopping = Atomic<Bool>(false)

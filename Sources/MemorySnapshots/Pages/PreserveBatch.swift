@@ -113,22 +113,32 @@ struct PreserveBatch {
     return holder
   }
 
-  /// Takes slots, counted as preserved pages from now on: one by one where there is a limit to them.
+  /// Takes slots: one by one where there is a limit to the pages preserved, which counts each at once.
   @_noLocks
   private mutating func takeSlots(upTo expected: Int) {
-    let count = unsafe region.pointee.pageLimit == .max ? min(expected, SlotSet.capacity) : 1
-    let kept = unsafe region.pointee.preservedPages.add(count, ordering: .relaxed).newValue
+    guard isLimited else {
+      slots = unsafe region.pointee.store.pointee.allocatePages(
+        upTo: min(expected, SlotSet.capacity))
+      return
+    }
+    let kept = unsafe region.pointee.preservedPages.add(1, ordering: .relaxed).newValue
     if unsafe kept <= region.pointee.pageLimit
       || region.pointee.limitIsLifted.load(ordering: .relaxed)
     {
-      slots = unsafe region.pointee.store.pointee.allocatePages(upTo: count)
+      slots = unsafe region.pointee.store.pointee.allocatePages(upTo: 1)
     } else {
       // Relaxed: `isStarved`, set afterwards, orders it.
       unsafe region.pointee.limitIsHit.store(true, ordering: .relaxed)
     }
-    if slots.count < count {
-      unsafe region.pointee.preservedPages.subtract(count - slots.count, ordering: .relaxed)
+    if slots.count > 0 {
+      unsafe region.pointee.counters.notePreserved(kept)
+    } else {
+      unsafe region.pointee.preservedPages.subtract(1, ordering: .relaxed)
     }
+  }
+
+  private var isLimited: Bool {
+    @_noLocks get { unsafe region.pointee.pageLimit != .max }
   }
 
   /// Fills a version's record in, and adds it to the list.
@@ -228,10 +238,10 @@ struct PreserveBatch {
     if viewPages > 0 {
       unsafe region.pointee.counters.pagesCopiedByViews.add(viewPages, ordering: .relaxed)
     }
-    // Slots that were taken and not used had been counted.
-    let change = viewPages - slots.count
-    if change != 0 { unsafe region.pointee.preservedPages.add(change, ordering: .relaxed) }
-    unsafe region.pointee.counters.notePreserved(
-      region.pointee.preservedPages.load(ordering: .relaxed))
+    // With a limit, slots were counted as they were taken.
+    let uncounted = viewPages + (isLimited ? 0 : copiedPages)
+    guard uncounted > 0 else { return }
+    let kept = unsafe region.pointee.preservedPages.add(uncounted, ordering: .relaxed).newValue
+    unsafe region.pointee.counters.notePreserved(kept)
   }
 }

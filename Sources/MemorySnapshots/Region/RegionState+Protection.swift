@@ -11,8 +11,9 @@ extension RegionState {
   private static var retries: Int { 1000 }
   /// An ioctl that took no longer may cover twice as much the next time: huge pages are protected by
   /// the hundred in that time, and each ioctl makes the other processors flush their caches of
-  /// translations. The kernel's lock of the address space is not held for long either way.
+  /// translations. Small pages may follow huge ones: then one ioctl takes as long as so many slices do.
   private static var shortCall: UInt64 { 100_000 }
+  private static var mostSlicesPerCall: Int { 8 }
 
   func pages(ofSlice slice: Int) -> Range<Int> {
     let first = slice * slices.pagesPerSlice
@@ -32,7 +33,8 @@ extension RegionState {
         let end = (slice..<last).first { !slices.isOpen(slice: $0) } ?? last
         let start = Kernel.nanoseconds()
         try protect(pages(ofSlice: slice).lowerBound..<pages(ofSlice: end - 1).upperBound)
-        if Kernel.nanoseconds() - start < RegionState.shortCall { slicesPerCall *= 2 }
+        let wasShort = Kernel.nanoseconds() - start < RegionState.shortCall
+        slicesPerCall = wasShort ? min(slicesPerCall * 2, RegionState.mostSlicesPerCall) : 1
         slice = end
       } else {
         let start = slice * slices.pagesPerSlice

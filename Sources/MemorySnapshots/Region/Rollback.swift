@@ -11,7 +11,7 @@ struct Rollback {
   }
   private typealias Changes = UnsafeMutableBufferPointer<Change>
 
-  /// How many pages are looked at between two passes of the gate: a snapshot that is being taken
+  /// How many pages are rolled back between two passes of the gate: a snapshot that is being taken
   /// waits for as many at the most.
   private static var pagesPerPass: Int { 512 }
   /// From this many pages in one pass on, copies go past the cache.
@@ -30,10 +30,11 @@ struct Rollback {
       let pageCount = unsafe region.pointee.pageCount
       var page = 0
       while page < pageCount {
+        // Before the gate is passed: nothing that is found goes away meanwhile.
+        let (count, end) = unsafe find(changes, in: page..<pageCount)
         let saved = Kernel.blockSignals()
         let reliefs = unsafe region.pointee.relief.number()
         unsafe region.pointee.gate.enterWaiting()
-        let (count, end) = unsafe find(changes, in: page..<pageCount)
         let starvedAt = unsafe apply(Changes(rebasing: changes[..<count]))
         unsafe region.pointee.gate.leave()
         Kernel.restoreSignals(saved)

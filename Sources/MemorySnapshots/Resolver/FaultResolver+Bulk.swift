@@ -96,9 +96,9 @@ extension FaultResolver {
     var batch = unsafe PreserveBatch(region, .hot)
     for page in run {
       let word = unsafe region.pointee.table.word(page)
-      guard word.preserved == epoch, word.recurs,
-        unsafe !region.pointee.slices.isOpen(page: page)
-      else { continue }
+      // A slice that was open until now has been protected as a whole.
+      let untracked = unsafe region.pointee.slices.untrackedEpoch(ofClosedSliceWithPage: page)
+      guard word.preserved == epoch, word.recurs, untracked < epoch else { continue }
       if !batch.add(page, word, expected: run.upperBound - page) {
         try? unsafe region.pointee.protect(page..<page + 1)
       }

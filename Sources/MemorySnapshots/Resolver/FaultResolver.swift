@@ -66,7 +66,7 @@ struct FaultResolver: @unchecked Sendable {
       switch word.claim {
       case .resolving:
         // Its holder has not published yet: its un-protecting is still to come, and wakes. If it
-        // finds no slot instead, whoever makes room wakes the whole region.
+        // finds no slot instead, it wakes, or whoever makes room does.
         return .duplicate
       case .locked:
         // A few stores long; protection stays, so the fault is ours.
@@ -113,6 +113,9 @@ struct FaultResolver: @unchecked Sendable {
       else { break }
       guard batch.add(page, word, expected: pages.upperBound - page) else {
         unsafe region.pointee.table.publish(page, word)
+        // Messages that were dropped for the sake of this claim have to be sent anew. A fault or an
+        // intent leaves word, and whoever makes room wakes; a guess is given up.
+        if cause.isGuess { wake(page) }
         isStarved = true
         break
       }
@@ -154,6 +157,13 @@ struct FaultResolver: @unchecked Sendable {
       Kernel.yield()
     }
     _ = Kernel.wake(descriptor, start, length)
+  }
+
+  /// Wakes the threads that wait at a page: they fault anew.
+  @_noLocks
+  private func wake(_ page: Int) {
+    _ = unsafe Kernel.wake(
+      region.pointee.descriptor, region.pointee.address(ofPage: page), region.pointee.pageSize)
   }
 
   private static var retries: Int {
