@@ -27,10 +27,12 @@ static int descriptor = -1;
 static unsigned char *memory;
 static size_t page;
 
-static bool resolve(void *context, uint64_t address) {
+static uint64_t resolve(void *context, uint64_t address) {
   (void)context;
-  if (address < (uintptr_t)memory || address >= (uintptr_t)memory + 2 * page) return false;
-  return cuserfault_write_unprotect(descriptor, address & ~(uint64_t)(page - 1), page) == 0;
+  const uint64_t not_ours = 2;
+  if (address < (uintptr_t)memory || address >= (uintptr_t)memory + 2 * page) return not_ours;
+  CHECK(cuserfault_write_unprotect(descriptor, address & ~(uint64_t)(page - 1), page) == 0);
+  return 0;
 }
 
 static void body(void *argument) { *(int *)argument = 42; }
@@ -50,6 +52,11 @@ static void check_memory(void) {
       CHECK(one[place] == 1);
     }
   }
+  static _Alignas(64) unsigned char from[256], to[256];
+  memset(from, 9, sizeof from);
+  cuserfault_copy_past_cache(to, from, from, 128);
+  CHECK(to[127] == 9 && to[128] == 0);
+  cuserfault_prefetch(from);
   CHECK(cuserfault_nanoseconds() > 0);
   cuserfault_yield();
   uint32_t word = 1;
