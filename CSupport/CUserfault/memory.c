@@ -28,11 +28,16 @@ void cuserfault_copy_past_cache(
     _mm_stream_si128(to + i + 2, c);
     _mm_stream_si128(to + i + 3, d);
   }
-  // Stores past the cache are not ordered by the releasing store that publishes the copy.
-  _mm_sfence();
 #else
   for (size_t i = 0; i < count; i += 64) __builtin_prefetch((const char *)next + i);
   memcpy(destination, source, count);
+#endif
+}
+
+void cuserfault_finish_copies(void) {
+#ifdef __SSE2__
+  // Stores past the cache are not ordered by the releasing store that publishes the copy.
+  _mm_sfence();
 #endif
 }
 

@@ -55,6 +55,7 @@ static void check_memory(void) {
   static _Alignas(64) unsigned char from[256], to[256];
   memset(from, 9, sizeof from);
   cuserfault_copy_past_cache(to, from, from, 128);
+  cuserfault_finish_copies();
   CHECK(to[127] == 9 && to[128] == 0);
   cuserfault_prefetch(from);
   CHECK(cuserfault_nanoseconds() > 0);

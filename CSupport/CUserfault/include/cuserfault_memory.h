@@ -17,11 +17,14 @@ static inline void cuserfault_copy_bytes(
 }
 
 /// Copies whole cache lines past the cache, and fetches as many from `next`, where the caller will copy
-/// from next: for copies in bulk, which are larger than the cache. The bytes are in memory when it
-/// returns, as far as other processors can tell. Both addresses are aligned to pages.
+/// from next: for copies in bulk, which are larger than the cache. No store orders these bytes for
+/// other processors: call `cuserfault_finish_copies` before. The addresses are aligned to cache lines.
 void cuserfault_copy_past_cache(
     void *_Nonnull destination, const void *_Nonnull source, const void *_Nonnull next, size_t count)
     CUSERFAULT_REALTIME;
+
+/// Orders the copies past the cache before every store that follows.
+void cuserfault_finish_copies(void) CUSERFAULT_REALTIME;
 
 /// Fetches the cache line at an address that need not be valid.
 static inline void cuserfault_prefetch(const void *_Nonnull address) CUSERFAULT_REALTIME {

@@ -170,7 +170,7 @@ private struct FaultPace {
   /// The longest time between two faults that counts as dense, and the longest to wait for the
   /// next: about what it costs to fall asleep and be woken.
   static var longestGap: UInt64 {
-    @_noLocks get { 30_000 }
+    @_noLocks get { 100_000 }
   }
 
   private static var threshold: Int {

@@ -126,7 +126,8 @@ extension Kernel {
     unsafe cuserfault_copy_bytes(to, from, count)
   }
 
-  /// Copies past the cache, and fetches as many bytes from `next`, the next to be copied.
+  /// Copies past the cache, and fetches as many bytes from `next`, the next to be copied. In the end
+  /// comes `finishCopiesPastCache`.
   @_noLocks
   static func copyPastCache(
     from source: UInt, to destination: UInt, next: UInt, count: Int
@@ -137,6 +138,10 @@ extension Kernel {
     else { return }
     unsafe cuserfault_copy_past_cache(to, from, next, count)
   }
+
+  /// Orders copies past the cache before whatever publishes them.
+  @_noLocks
+  static func finishCopiesPastCache() { cuserfault_finish_copies() }
 
   @_noLocks
   static func prefetch(_ address: UInt) {

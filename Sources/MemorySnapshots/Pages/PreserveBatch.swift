@@ -209,6 +209,7 @@ struct PreserveBatch {
         Kernel.copyBytes(from: source, to: target, count: pageSize)
       }
     }
+    if goesPastCache { Kernel.finishCopiesPastCache() }
   }
 
   @_noLocks

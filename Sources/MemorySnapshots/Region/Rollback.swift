@@ -36,6 +36,7 @@ struct Rollback {
         let reliefs = unsafe region.pointee.relief.number()
         unsafe region.pointee.gate.enterWaiting()
         let starvedAt = unsafe apply(Changes(rebasing: changes[..<count]))
+        Kernel.finishCopiesPastCache()
         unsafe region.pointee.gate.leave()
         Kernel.restoreSignals(saved)
         if starvedAt != nil { unsafe region.pointee.relief.wait(since: reliefs) }
