@@ -48,6 +48,9 @@ struct HotPages: ~Copyable {
     cursor.store(0, ordering: .releasing)
   }
 
+  /// Leaves the rest of this interval's pages alone.
+  func stop() { cursor.store(.max, ordering: .relaxed) }
+
   /// Takes note of a fault on a page whose word was `word`.
   @_noLocks
   func countFault(on word: PageWord, _ epoch: borrowing Atomic<UInt64>) {

@@ -79,7 +79,13 @@ extension MemorySnapshot {
 
   private func beginConsuming(_ operation: String) throws(SnapshotError) {
     try region.checkProcess(operation)
-    if unsafe record.pointee.usage.beginConsuming() { return }
+    if unsafe record.pointee.usage.beginConsuming() {
+      // What is handed out soon need not be preserved before.
+      if unsafe region.state.pointee.newestLiveEpoch.load(ordering: .relaxed) == reader.epoch {
+        unsafe region.state.pointee.hotPages.stop()
+      }
+      return
+    }
     try beginUse(operation)
     endUse()
     throw .invalidArgument(
