@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,10 +68,9 @@ void scenario_merged(int argc, char **argv) {
   long first = number_in("/sys/kernel/mm/ksm/full_scans");
   for (long scans = first; scans >= 0 && scans < first + 4;) {
     scans = number_in("/sys/kernel/mm/ksm/full_scans");
-    usleep(1000);
+    sched_yield();
   }
 }
-
 
 /// swap PAGES: written, swapped out, and shared with a child; then the first process writes to half of
 /// them, which brings it copies of its own.

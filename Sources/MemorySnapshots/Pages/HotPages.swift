@@ -118,7 +118,7 @@ extension RegionState {
       let start = page
       while page < run.upperBound, isHot(page, now) { page += 1 }
       if page > start {
-        done += resolver.preserveOnGuess(start..<page, .hot)
+        done += resolver.preserveHotPages(start..<page)
       } else {
         page += 1
       }

@@ -9,20 +9,19 @@ extension FaultResolver {
     @_noLocks get { 128 }
   }
 
-  /// As many when they are preserved behind the back of a writer who is about to reach them.
-  private static var pagesPerClaimOnGuess: Int {
+  /// As many of the hot pages, whose writers are likely to come meanwhile.
+  private static var hotPagesPerClaim: Int {
     @_noLocks get { 16 }
   }
 
-  /// Preserves and un-protects pages that a writer is expected to reach, up to one that is not
-  /// protected. Does without where slots are short. The gate has been passed. Returns how many
-  /// pages were done.
+  /// Preserves and un-protects hot pages, up to one that is not protected. Does without where slots
+  /// are short. The gate has been passed. Returns how many pages were done.
   @_noLocks
-  func preserveOnGuess(_ pages: Range<Int>, _ cause: PreserveCause) -> Int {
+  func preserveHotPages(_ pages: Range<Int>) -> Int {
     var page = pages.lowerBound
     while page < pages.upperBound {
-      let end = min(page + FaultResolver.pagesPerClaimOnGuess, pages.upperBound)
-      let claimed = claim(page..<end, cause)
+      let end = min(page + FaultResolver.hotPagesPerClaim, pages.upperBound)
+      let claimed = claim(page..<end, .hot)
       guard claimed.end > page else { break }
       unclaim(page..<claimed.end)
       page = claimed.end
