@@ -1,4 +1,3 @@
-internal import CUserfault
 internal import Synchronization
 internal import SystemPackage
 
@@ -92,7 +91,7 @@ struct InlineFaults: ~Copyable, @unchecked Sendable {
         unsafe installed.list = list
       }
       _ = try Kernel.check(
-        unsafe cuserfault_install_resolver(
+        unsafe Kernel.installResolver(
           { context, address in
             unsafe context.assumingMemoryBound(to: InlineFaults.self).pointee
               .resolve(UInt(truncatingIfNeeded: address))
