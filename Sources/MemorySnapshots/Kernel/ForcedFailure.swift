@@ -27,8 +27,9 @@ package enum ForcedFailure {
     /// The thread whose calls fail, or the one whose calls do not, 0 for none.
     let included = Atomic<UInt64>(0)
     let excluded = Atomic<UInt64>(0)
-    /// The kinds that have failed since the process started.
+    /// The kinds that have failed since the process started, and since `fail` was called last.
     let refused = Atomic<UInt64>(0)
+    let refusedLately = Atomic<UInt64>(0)
   }
 
   private static var state: UnsafeMutablePointer<State> {
@@ -51,6 +52,7 @@ package enum ForcedFailure {
     unsafe state.pointee.excluded.store(threads == .others ? caller : 0, ordering: .relaxed)
     unsafe state.pointee.errno.store(error.rawValue, ordering: .relaxed)
     unsafe state.pointee.times.store(times, ordering: .relaxed)
+    unsafe state.pointee.refusedLately.store(0, ordering: .relaxed)
     unsafe state.pointee.untilFailure.store(count, ordering: .relaxed)
     unsafe state.pointee.calls.store(calls.reduce(0) { $0 | $1.bit }, ordering: .releasing)
   }
@@ -65,9 +67,17 @@ package enum ForcedFailure {
   }
 
   /// The kinds of which a call has ever failed in this process.
-  package static var refused: [SystemCall] {
-    let bits = unsafe state.pointee.refused.load(ordering: .relaxed)
-    return SystemCall.allCases.filter { bits & $0.bit != 0 }
+  package static var refused: Set<SystemCall> {
+    kinds(unsafe state.pointee.refused.load(ordering: .relaxed))
+  }
+
+  /// The kinds of which a call has failed since `fail` was called last.
+  package static var refusedLately: Set<SystemCall> {
+    kinds(unsafe state.pointee.refusedLately.load(ordering: .relaxed))
+  }
+
+  private static func kinds(_ bits: UInt64) -> Set<SystemCall> {
+    Set(SystemCall.allCases.filter { bits & $0.bit != 0 })
   }
 
   /// The errno with which a call is to fail, 0 for none. Called before the kernel is asked.
@@ -82,6 +92,7 @@ package enum ForcedFailure {
     let left = unsafe state.pointee.untilFailure.wrappingSubtract(1, ordering: .relaxed).oldValue
     guard left <= 0, unsafe -left < state.pointee.times.load(ordering: .relaxed) else { return 0 }
     unsafe state.pointee.refused.bitwiseOr(call.bit, ordering: .relaxed)
+    unsafe state.pointee.refusedLately.bitwiseOr(call.bit, ordering: .relaxed)
     return unsafe state.pointee.errno.load(ordering: .relaxed)
   }
 }

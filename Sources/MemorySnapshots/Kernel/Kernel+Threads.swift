@@ -1,4 +1,5 @@
 internal import CUserfault
+internal import Glibc
 internal import SystemPackage
 
 // MARK: - Threads, signals and waiting
@@ -82,8 +83,13 @@ extension Kernel {
     try check(ask(.createEvent, cuserfault_create_event()))
   }
 
+  /// Raises an eventfd(2). Whoever waits for the threads that it wakes would wait for ever if it failed.
   static func signalEvent(_ descriptor: Int32) {
-    _ = ask(.writeEvent, cuserfault_signal_event(descriptor))
+    for _ in 0..<attempts {
+      let status = ask(.writeEvent, cuserfault_signal_event(descriptor))
+      if status == 0 || status == -EBADF { return }
+      yield()
+    }
   }
 
   static func epollAdd(_ epoll: Int32, _ descriptor: Int32, tag: UInt64) throws(Errno) {
@@ -96,7 +102,14 @@ extension Kernel {
     askInFaultPath(.epollModify, cuserfault_epoll_holds(epoll, descriptor, tag)) == 0
   }
 
-  static func epollRemove(_ epoll: Int32, _ descriptor: Int32) {
-    _ = ask(.epollRemove, cuserfault_epoll_remove(epoll, descriptor))
+  /// False if the descriptor may still be reported.
+  static func epollRemove(_ epoll: Int32, _ descriptor: Int32) -> Bool {
+    for _ in 0..<attempts {
+      let status = ask(.epollRemove, cuserfault_epoll_remove(epoll, descriptor))
+      // ENOENT and EBADF: it was closed, and has gone with that.
+      if status == 0 || status == -ENOENT || status == -EBADF { return true }
+      yield()
+    }
+    return false
   }
 }

@@ -72,6 +72,7 @@ extension Kernel {
   }
 
   private static func map(_ byteCount: Int, _ flags: Int32, _ file: Int32) throws(Errno) -> UInt {
+    Leftovers.shared.retry()
     // MAP_FAILED is -1, and addresses are positive.
     let mapped = unsafe try check(
       ask(
@@ -87,11 +88,26 @@ extension Kernel {
     return address
   }
 
-  /// munmap(2). It fails only for arguments that are not a mapping: our own bug.
+  /// munmap(2) of memory that nobody uses any more. Where the kernel refuses, at `vm.max_map_count`
+  /// say, its pages are given back, and it is tried again later.
   static func unmap(_ address: UInt, _ byteCount: Int) {
-    let status = unsafe ask(
-      .munmap, answer(munmap(UnsafeMutableRawPointer(bitPattern: address), byteCount)))
-    precondition(status == 0, "munmap was given a range that is not mapped.")
+    Leftovers.shared.retry()
+    if tryToUnmap(address, byteCount) { return }
+    giveBack(address, byteCount)
+    Leftovers.shared.add(address..<address + UInt(byteCount))
+  }
+
+  static func tryToUnmap(_ address: UInt, _ byteCount: Int) -> Bool {
+    unsafe ask(.munmap, answer(munmap(UnsafeMutableRawPointer(bitPattern: address), byteCount)))
+      == 0
+  }
+
+  /// Gives back the pages of memory of ours, whatever is mapped there, and locked or not.
+  private static func giveBack(_ address: UInt, _ byteCount: Int) {
+    // MADV_REMOVE is for shared memory alone; MADV_DONTNEED_LOCKED came with Linux 5.18.
+    for advice in [MADV_REMOVE, MADV_DONTNEED, doNotNeedLocked] {
+      do throws(Errno) { return try advise(address, byteCount, advice) } catch {}
+    }
   }
 
   /// madvise(2).
@@ -104,7 +120,7 @@ extension Kernel {
     switch advice {
     case MADV_DONTFORK, MADV_DOFORK, wipeOnFork: .madviseFork
     case populateRead, populateWrite: .madvisePopulate
-    case MADV_DONTNEED, MADV_REMOVE: .madviseDiscard
+    case MADV_DONTNEED, MADV_REMOVE, doNotNeedLocked: .madviseDiscard
     default: .madvise
     }
   }
@@ -113,6 +129,8 @@ extension Kernel {
   static var doFork: Int32 { MADV_DOFORK }
   /// MADV_WIPEONFORK (Linux 4.14).
   static var wipeOnFork: Int32 { 18 }
+  /// MADV_DONTNEED_LOCKED (Linux 5.18).
+  static var doNotNeedLocked: Int32 { 24 }
   /// MADV_POPULATE_READ and MADV_POPULATE_WRITE (Linux 5.14).
   static var populateRead: Int32 { 22 }
   static var populateWrite: Int32 { 23 }
@@ -143,12 +161,20 @@ extension Kernel {
   /// fstat(2): the device and the inode, which tell an open file from others; zeros if the number
   /// is not open.
   static func fileIdentity(_ descriptor: Int32) -> FileIdentity {
-    var status = stat()
-    guard unsafe ask(.fstat, answer(fstat(descriptor, &status))) == 0 else {
-      return FileIdentity(device: 0, inode: 0)
+    var file = stat()
+    // A number that is open can always be asked about; one that could not would stay open for ever.
+    for _ in 0..<attempts {
+      let status = unsafe ask(.fstat, answer(fstat(descriptor, &file)))
+      if status == 0 {
+        return FileIdentity(device: UInt64(file.st_dev), inode: UInt64(file.st_ino))
+      }
+      if status == -EBADF { break }
     }
-    return FileIdentity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
+    return FileIdentity(device: 0, inode: 0)
   }
+
+  /// How often what must not fail is tried again.
+  static var attempts: Int { 1000 }
 
   struct FileIdentity: Equatable {
     let device: UInt64
@@ -165,10 +191,12 @@ extension Kernel {
     _ = try check(status)
   }
 
-  /// lseek(2) SEEK_DATA: the first byte at or after `offset` that is not in a hole.
-  static func nextData(_ file: Int32, from offset: Int) -> Int? {
+  /// lseek(2) SEEK_DATA: the first byte at or after `offset` that is not in a hole; `nil` if the file
+  /// ends in one.
+  static func nextData(_ file: Int32, from offset: Int) throws(Errno) -> Int? {
     let position = ask(.lseek, Int(cuserfault_next_data(file, UInt64(offset))))
-    return position < 0 ? nil : position
+    if position == -Int(ENXIO) { return nil }
+    return try check(position)
   }
 
   @_noLocks
