@@ -49,7 +49,7 @@ struct InlineFaults: ~Copyable, @unchecked Sendable {
   static func add(
     _ start: UInt, _ byteCount: Int, of region: UnsafeMutablePointer<RegionState>
   ) throws(Errno) {
-    unsafe try change { list throws(Errno) in
+    unsafe try change(installs: true) { list throws(Errno) in
       try unsafe list.pointee.insert(start, start + UInt(byteCount), UInt(bitPattern: region))
     }
   }
@@ -74,6 +74,7 @@ struct InlineFaults: ~Copyable, @unchecked Sendable {
   }
 
   private static func change(
+    installs: Bool = false,
     _ body: (UnsafeMutablePointer<InlineFaults>) throws(Errno) -> Void
   ) throws(Errno) {
     try installed.withLock { installed throws(Errno) in
@@ -90,16 +91,19 @@ struct InlineFaults: ~Copyable, @unchecked Sendable {
         }
         unsafe installed.list = list
       }
-      _ = try Kernel.check(
-        unsafe Kernel.installResolver(
-          { context, address in
-            unsafe context.assumingMemoryBound(to: InlineFaults.self).pointee
-              .resolve(UInt(truncatingIfNeeded: address))
-          }, list))
+      if installs { _ = unsafe try Kernel.check(install(list)) }
       let saved = Kernel.blockSignals()
       defer { Kernel.restoreSignals(saved) }
       try unsafe body(list)
     }
+  }
+
+  private static func install(_ list: UnsafeMutablePointer<InlineFaults>) -> Int32 {
+    unsafe Kernel.installResolver(
+      { context, address in
+        unsafe context.assumingMemoryBound(to: InlineFaults.self).pointee
+          .resolve(UInt(truncatingIfNeeded: address))
+      }, list)
   }
 
   private func insert(_ start: UInt, _ end: UInt, _ region: UInt) throws(Errno) {
