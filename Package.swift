@@ -39,7 +39,8 @@ let package = Package(
     .target(
       name: "SnapshotStress",
       dependencies: [
-        "MemorySnapshots", .product(name: "SystemPackage", package: "swift-system"),
+        "CUserfault", "MemorySnapshots",
+        .product(name: "SystemPackage", package: "swift-system"),
       ],
       swiftSettings: swiftSettings),
     .target(

@@ -99,10 +99,9 @@ int cuserfault_create_event(void) {
   return result(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
 }
 
-void cuserfault_signal_event(int descriptor) {
+int cuserfault_signal_event(int descriptor) {
   const uint64_t one = 1;
-  ssize_t ignored = write(descriptor, &one, sizeof one);
-  (void)ignored;
+  return write(descriptor, &one, sizeof one) < 0 ? -errno : 0;
 }
 
 int cuserfault_epoll_add(int epoll, int descriptor, uint64_t tag) {
@@ -137,10 +136,9 @@ int cuserfault_epoll_wait(int epoll, uint64_t *tags, int capacity, bool blocks) 
   return count;
 }
 
-void cuserfault_drain_event(int descriptor) {
+int cuserfault_drain_event(int descriptor) {
   uint64_t count;
-  ssize_t ignored = read(descriptor, &count, sizeof count);
-  (void)ignored;
+  return read(descriptor, &count, sizeof count) < 0 ? -errno : 0;
 }
 
 int64_t cuserfault_write_without_sigpipe(int descriptor, const void *bytes, size_t count) {

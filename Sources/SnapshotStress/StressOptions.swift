@@ -8,11 +8,17 @@ package struct StressOptions: Sendable {
   package var duration: Duration
   /// How many regions are worked on at once.
   package var regionCount: Int
+  /// What is switched on meanwhile.
+  package var surroundings: StressSurroundings
 
-  package init(seed: UInt64, duration: Duration, regionCount: Int = 6) {
+  package init(
+    seed: UInt64, duration: Duration, regionCount: Int = 6,
+    surroundings: StressSurroundings = .plain
+  ) {
     self.seed = seed
     self.duration = duration
     self.regionCount = regionCount
+    self.surroundings = surroundings
   }
 }
 

@@ -22,6 +22,7 @@ package struct StressReport: Sendable, Codable {
   }
 
   package var seed: UInt64
+  package var surroundings: StressSurroundings
   package var seconds: Double
   package var operations = Operations()
   package var writeFaults = 0
@@ -53,7 +54,7 @@ extension StressReport: CustomStringConvertible {
   package var description: String {
     let done = operations
     let lines = [
-      "seed \(seed), \((seconds * 10).rounded() / 10) s",
+      "seed \(seed), surroundings \(surroundings.rawValue), \((seconds * 10).rounded() / 10) s",
       "writes: \(done.writes) checked, \(done.systemCallWrites) of them by system calls",
       "snapshots: \(done.snapshots) taken, \(done.releases) released, \(done.consumes) consumed, "
         + "\(invalidations) invalidated",

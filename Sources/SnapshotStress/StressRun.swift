@@ -6,14 +6,22 @@ internal import Synchronization
 /// Works on several regions from many threads at once, and checks what snapshots show: by a causal
 /// oracle in one half of the regions, by checksums in the other, whose writers nobody orders.
 package enum StressRun {
-  /// - Throws: `SnapshotError` if a region cannot be made.
+  /// - Throws: `SnapshotError` if a region cannot be made, `StressRefusal` if the surroundings cannot
+  ///   be switched on.
   package static func run(_ options: StressOptions) throws -> StressReport {
+    let surroundings = try SurroundingsSwitch(options.surroundings)
+    defer { surroundings.switchOff() }
     let journal = StressJournal()
     let arenas = try makeArenas(options, journal)
     let start = ContinuousClock.now
     let group = DispatchGroup()
     let crews = arenas.map { (arena: $0, threads: $0.makeThreads()) }
-    for thread in crews.flatMap(\.threads) { launch(thread, journal, group) }
+    for thread in crews.flatMap(\.threads) {
+      launch(thread, journal, group, isRealTime: options.surroundings == .realTime)
+    }
+    if options.surroundings == .swap {
+      launch(StressThread("pager") { _ in Pager(arenas, journal).run() }, journal, group)
+    }
     var watch = StressWatch(crews, journal)
     var hangs = false
     let pause = DispatchTimeInterval.milliseconds(StressWatch.millisecondsPerLook)
@@ -23,7 +31,9 @@ package enum StressRun {
     }
     // Threads that hang still use theirs.
     if !hangs { for arena in arenas { arena.finish() } }
-    var report = StressReport(seed: options.seed, seconds: seconds(ContinuousClock.now - start))
+    var report = StressReport(
+      seed: options.seed, surroundings: options.surroundings,
+      seconds: seconds(ContinuousClock.now - start))
     report.operations = journal.counted
     report.reliefs = watch.reliefs
     report.violations = journal.violations
@@ -52,10 +62,12 @@ package enum StressRun {
   }
 
   private static func launch(
-    _ body: StressThread, _ journal: StressJournal, _ group: DispatchGroup
+    _ body: StressThread, _ journal: StressJournal, _ group: DispatchGroup,
+    isRealTime: Bool = false
   ) {
     group.enter()
     let thread = Thread {
+      if isRealTime, body.isWriter { body.becomeRealTime() }
       body.run(journal)
       group.leave()
     }

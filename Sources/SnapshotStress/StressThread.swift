@@ -1,3 +1,5 @@
+internal import CUserfault
+internal import Foundation
 internal import Synchronization
 
 /// One thread of a run, and how far it has come.
@@ -10,6 +12,25 @@ final class StressThread: Sendable {
   init(_ name: String, _ body: @escaping @Sendable (StressThread) throws -> Void) {
     self.name = name
     self.body = body
+  }
+
+  private let isRealTime = Atomic<Bool>(false)
+
+  var isWriter: Bool { name.hasPrefix("writer") }
+
+  /// Called by the thread itself.
+  func becomeRealTime() {
+    isRealTime.store(cuserfault_become_real_time() == 0, ordering: .relaxed)
+  }
+
+  /// Lets others have the processor: one that only yielded would keep it from ordinary threads if it
+  /// is a real-time one.
+  func rest() {
+    if isRealTime.load(ordering: .relaxed) {
+      usleep(200)
+    } else {
+      sched_yield()
+    }
   }
 
   /// Says that the thread has come on. Relaxed: nothing else is told by it.

@@ -53,7 +53,7 @@ struct StressWriter {
         arena.journal.count { $0.writes += done }
         uncounted = 0
       }
-      if random.chance(8) { sched_yield() }
+      if random.chance(8) { thread.rest() }
     }
     arena.journal.count { $0.writes += uncounted }
   }
@@ -120,7 +120,7 @@ struct StressWriter {
     arena.pausedCount.add(1, ordering: .acquiringAndReleasing)
     while arena.wantsPause.load(ordering: .acquiring), !arena.journal.isStopping {
       thread.beat()
-      sched_yield()
+      thread.rest()
     }
     arena.pausedCount.subtract(1, ordering: .acquiringAndReleasing)
     return arena.progress.withLock { ($0.lanes[side], $0.written[side]) }

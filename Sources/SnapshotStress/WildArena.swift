@@ -64,7 +64,9 @@ final class WildArena: StressArena {
       thread.beat()
       do {
         switch role {
-        case 0, 1: write(&random, &image)
+        case 0, 1:
+          write(&random, &image)
+          if random.chance(8) { thread.rest() }
         case 2:
           patience.wait(thread) { journal.isStopping || blocksWriters && isFull }
           try take(&random, &image)

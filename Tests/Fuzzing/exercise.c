@@ -2,6 +2,7 @@
 // included. Exits with 0 if all is as documented; without userfaultfd, what needs it is left out.
 
 #include "cuserfault_descriptor.h"
+#include "cuserfault_forced_failure.h"
 #include "cuserfault_memory.h"
 #include "cuserfault_signal.h"
 #include "cuserfault_system.h"
@@ -72,6 +73,8 @@ static void check_system(void) {
   CHECK(cuserfault_start_thread(&thread, "exercise", 256 << 10, body, &result) == 0);
   cuserfault_join_thread(thread);
   CHECK(result == 42);
+  CHECK(cuserfault_thread_number() != 0);
+  CHECK(cuserfault_forced_failure_words() == cuserfault_forced_failure_words());
   struct cuserfault_signal_mask saved;
   cuserfault_block_signals(&saved);
   cuserfault_restore_signals(&saved);
@@ -82,10 +85,10 @@ static void check_system(void) {
   CHECK(cuserfault_epoll_holds(epoll, event, UINT64_MAX) == 0);
   uint64_t tags[64];
   CHECK(cuserfault_epoll_wait(epoll, tags, 64, false) == 0);
-  cuserfault_signal_event(event);
+  CHECK(cuserfault_signal_event(event) == 0);
   CHECK(cuserfault_epoll_wait(epoll, tags, 1000, true) == 1 && tags[0] == UINT64_MAX);
-  cuserfault_drain_event(event);
-  cuserfault_drain_event(event);
+  CHECK(cuserfault_drain_event(event) == 0);
+  CHECK(cuserfault_drain_event(event) == -EAGAIN);
   CHECK(cuserfault_epoll_remove(epoll, event) == 0);
   CHECK(cuserfault_epoll_holds(epoll, event, 0) == -ENOENT);
   close(epoll);

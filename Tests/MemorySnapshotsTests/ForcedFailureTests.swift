@@ -33,6 +33,12 @@ import Testing
       }
     }
 
+    /// What asks the kernel for a descriptor, a mapping, a registration or a thread.
+    private static let acquisitions: [SystemCall] = [
+      .mmap, .createMemoryFile, .openUserfault, .handshake, .register, .startThread, .createEpoll,
+      .createEvent, .epollAdd,
+    ]
+
     private static func attempt(_ mode: RegionMode) throws {
       let region = try MemoryRegion(pages: 8, mode) { $0.hasOwnHandler = true }
       region.fillPages(0..<8, with: 1)
@@ -46,12 +52,12 @@ import Testing
     private static func succeeds(
       _ mode: RegionMode, failingAfter count: Int, _ operations: inout Set<String>
     ) -> Bool {
-      ForcedFailure.failAcquisition(after: count, with: .noMemory)
+      ForcedFailure.fail(acquisitions, after: count, with: .noMemory)
       defer { ForcedFailure.end() }
       do {
         try attempt(mode)
         // Another way to open a descriptor was taken, or the keeper has tried again.
-        return !ForcedFailure.hasHappened
+        return ForcedFailure.count == 0
       } catch let error as SnapshotError where error.code == .invalidated {
         // The keeper had no memory for pre-images: the snapshot goes, its writers go on.
       } catch let error as SnapshotError {

@@ -101,19 +101,6 @@ struct HazardTests {
       try (0..<pages).allSatisfy { try second.word(ofPage: $0) == ($0 % 100 == 0 ? 2 : ones) })
   }
 
-  @Test(
-    "Hazard 10: pages that were paged out while protected stay protected",
-    arguments: RegionMode.tested)
-  func pagedOut(_ mode: RegionMode) async throws {
-    let region = try MemoryRegion(pages: 256, mode)
-    region.fillPages(0..<256, with: 1)
-    let snapshot = try region.makeSnapshot()
-    let pageOut: Int32 = 21  // MADV_PAGEOUT
-    _ = unsafe madvise(region.baseAddress, region.byteCount, pageOut)
-    try await onThread { for page in 0..<256 { region.set(page, to: 2) } }
-    #expect(try snapshot.bytes(in: 0..<region.byteCount).allSatisfy { $0 == 1 })
-  }
-
   @Test("Hazard 11: sizes come from sysconf(_SC_PAGESIZE)", arguments: RegionMode.tested)
   func pageSizes(_ mode: RegionMode) throws {
     let region = try MemoryRegion(byteCount: 1, options: mode.options)

@@ -38,8 +38,8 @@ int cuserfault_create_epoll(void);
 /// eventfd(2) with EFD_CLOEXEC and EFD_NONBLOCK. Returns the descriptor.
 int cuserfault_create_event(void);
 
-/// Adds one to an eventfd(2).
-void cuserfault_signal_event(int descriptor);
+/// Adds one to an eventfd(2). Returns 0 or a negated errno.
+int cuserfault_signal_event(int descriptor);
 
 /// epoll_ctl(2): adds a descriptor whose readiness is reported with `tag`.
 int cuserfault_epoll_add(int epoll, int descriptor, uint64_t tag);
@@ -63,8 +63,8 @@ int64_t cuserfault_next_data(int descriptor, uint64_t start);
 int cuserfault_epoll_wait(int epoll, uint64_t *_Nonnull tags, int capacity, bool blocks)
     CUSERFAULT_REALTIME;
 
-/// Reads an eventfd(2) down to zero.
-void cuserfault_drain_event(int descriptor) CUSERFAULT_REALTIME;
+/// Reads an eventfd(2) down to zero. Returns 0 or a negated errno.
+int cuserfault_drain_event(int descriptor) CUSERFAULT_REALTIME;
 
 /// Writes to a pipe or socket whose reader may be gone: EPIPE, never SIGPIPE.
 int64_t cuserfault_write_without_sigpipe(

@@ -116,12 +116,12 @@ final class FaultHandler: @unchecked Sendable {
     } else if unsafe !state.pointee.isReachable() {
       return false
     } else {
-      Kernel.epollRemove(
-        unsafe state.pointee.epoll.rawValue, unsafe region.pointee.descriptor)
+      let isRemoved = unsafe Kernel.epollRemove(
+        state.pointee.epoll.rawValue, region.pointee.descriptor)
       // Before the passes are read: see `LatestRegion`.
       unsafe state.pointee.removals.add(1, ordering: .sequentiallyConsistent)
       unsafe state.pointee.regionCount.subtract(1, ordering: .relaxed)
-      return waitForPass()
+      return waitForPass() && isRemoved
     }
     return true
   }

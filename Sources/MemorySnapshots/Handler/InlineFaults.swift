@@ -1,4 +1,3 @@
-internal import CUserfault
 internal import Synchronization
 internal import SystemPackage
 
@@ -50,7 +49,7 @@ struct InlineFaults: ~Copyable, @unchecked Sendable {
   static func add(
     _ start: UInt, _ byteCount: Int, of region: UnsafeMutablePointer<RegionState>
   ) throws(Errno) {
-    unsafe try change { list throws(Errno) in
+    unsafe try change(installs: true) { list throws(Errno) in
       try unsafe list.pointee.insert(start, start + UInt(byteCount), UInt(bitPattern: region))
     }
   }
@@ -75,6 +74,7 @@ struct InlineFaults: ~Copyable, @unchecked Sendable {
   }
 
   private static func change(
+    installs: Bool = false,
     _ body: (UnsafeMutablePointer<InlineFaults>) throws(Errno) -> Void
   ) throws(Errno) {
     try installed.withLock { installed throws(Errno) in
@@ -91,16 +91,19 @@ struct InlineFaults: ~Copyable, @unchecked Sendable {
         }
         unsafe installed.list = list
       }
-      _ = try Kernel.check(
-        unsafe cuserfault_install_resolver(
-          { context, address in
-            unsafe context.assumingMemoryBound(to: InlineFaults.self).pointee
-              .resolve(UInt(truncatingIfNeeded: address))
-          }, list))
+      if installs { _ = unsafe try Kernel.check(install(list)) }
       let saved = Kernel.blockSignals()
       defer { Kernel.restoreSignals(saved) }
       try unsafe body(list)
     }
+  }
+
+  private static func install(_ list: UnsafeMutablePointer<InlineFaults>) -> Int32 {
+    unsafe Kernel.installResolver(
+      { context, address in
+        unsafe context.assumingMemoryBound(to: InlineFaults.self).pointee
+          .resolve(UInt(truncatingIfNeeded: address))
+      }, list)
   }
 
   private func insert(_ start: UInt, _ end: UInt, _ region: UInt) throws(Errno) {

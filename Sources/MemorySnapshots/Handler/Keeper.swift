@@ -85,9 +85,8 @@ struct Keeper {
     var next = Int64.max
     let isBlind = unsafe handler.pointee.isBlind.load(ordering: .acquiring)
     unsafe handler.pointee.registry.forEach { region in
-      if isBlind, unsafe !region.pointee.resolvesInline {
-        unsafe region.pointee.giveUpProtection()
-      }
+      let again = unsafe region.pointee.makeUpForRefusals(isBlind: isBlind)
+      if again >= 0 { next = min(next, again) }
       if unsafe region.pointee.isStarved.load(ordering: .acquiring) {
         switch unsafe region.pointee.relieve(hasMemory: hasMemory) {
         case .done: break

@@ -1,4 +1,5 @@
 internal import CUserfault
+internal import Glibc
 internal import SystemPackage
 
 // MARK: - Threads, signals and waiting
@@ -9,9 +10,9 @@ extension Kernel {
     named name: String, _ body: @convention(c) (UnsafeMutableRawPointer) -> Void,
     _ argument: UnsafeMutableRawPointer
   ) throws(Errno) -> UInt64 {
-    try ForcedFailure.check()
     var thread: UInt64 = 0
-    _ = unsafe try check(cuserfault_start_thread(&thread, name, 256 << 10, body, argument))
+    _ = unsafe try check(
+      ask(.startThread, cuserfault_start_thread(&thread, name, 256 << 10, body, argument)))
     return thread
   }
 
@@ -36,6 +37,13 @@ extension Kernel {
     unsafe cuserfault_restore_signals(&saved)
   }
 
+  /// Makes `resolver` the handler of SIGBUS, by sigaction(2). Returns 0 or a negated errno.
+  static func installResolver(
+    _ resolver: cuserfault_resolver, _ context: UnsafeMutableRawPointer
+  ) -> Int32 {
+    unsafe ask(.signalAction, cuserfault_install_resolver(resolver, context))
+  }
+
   @_noLocks
   static func nanoseconds() -> UInt64 { cuserfault_nanoseconds() }
 
@@ -44,7 +52,7 @@ extension Kernel {
 
   @_noLocks
   static func futexWait(_ word: UnsafeMutableRawPointer, _ expected: UInt32, _ nanoseconds: Int64) {
-    _ = unsafe cuserfault_futex_wait(word, expected, nanoseconds)
+    _ = unsafe askInFaultPath(.futexWait, cuserfault_futex_wait(word, expected, nanoseconds))
   }
 
   @_noLocks
@@ -59,36 +67,49 @@ extension Kernel {
   static func epollWait(
     _ epoll: Int32, _ tags: UnsafeMutablePointer<UInt64>, _ capacity: Int, blocks: Bool
   ) -> Int32 {
-    unsafe cuserfault_epoll_wait(epoll, tags, Int32(capacity), blocks)
+    unsafe askInFaultPath(.epollWait, cuserfault_epoll_wait(epoll, tags, Int32(capacity), blocks))
   }
 
   @_noLocks
-  static func drainEvent(_ descriptor: Int32) { cuserfault_drain_event(descriptor) }
+  static func drainEvent(_ descriptor: Int32) {
+    _ = askInFaultPath(.readEvent, cuserfault_drain_event(descriptor))
+  }
 
   static func createEpoll() throws(Errno) -> Int32 {
-    try ForcedFailure.check()
-    return try check(cuserfault_create_epoll())
+    try check(ask(.createEpoll, cuserfault_create_epoll()))
   }
 
   static func createEvent() throws(Errno) -> Int32 {
-    try ForcedFailure.check()
-    return try check(cuserfault_create_event())
+    try check(ask(.createEvent, cuserfault_create_event()))
   }
 
-  static func signalEvent(_ descriptor: Int32) { cuserfault_signal_event(descriptor) }
+  /// Raises an eventfd(2). Whoever waits for the threads that it wakes would wait for ever if it failed.
+  static func signalEvent(_ descriptor: Int32) {
+    for _ in 0..<attempts {
+      let status = ask(.writeEvent, cuserfault_signal_event(descriptor))
+      if status == 0 || status == -EBADF { return }
+      yield()
+    }
+  }
 
   static func epollAdd(_ epoll: Int32, _ descriptor: Int32, tag: UInt64) throws(Errno) {
-    try ForcedFailure.check()
-    _ = try check(cuserfault_epoll_add(epoll, descriptor, tag))
+    _ = try check(ask(.epollAdd, cuserfault_epoll_add(epoll, descriptor, tag)))
   }
 
   /// Whether both numbers still stand for the files that were added to each other.
   @_noLocks
   static func epollHolds(_ epoll: Int32, _ descriptor: Int32, tag: UInt64) -> Bool {
-    cuserfault_epoll_holds(epoll, descriptor, tag) == 0
+    askInFaultPath(.epollModify, cuserfault_epoll_holds(epoll, descriptor, tag)) == 0
   }
 
-  static func epollRemove(_ epoll: Int32, _ descriptor: Int32) {
-    _ = cuserfault_epoll_remove(epoll, descriptor)
+  /// False if the descriptor may still be reported.
+  static func epollRemove(_ epoll: Int32, _ descriptor: Int32) -> Bool {
+    for _ in 0..<attempts {
+      let status = ask(.epollRemove, cuserfault_epoll_remove(epoll, descriptor))
+      // ENOENT and EBADF: it was closed, and has gone with that.
+      if status == 0 || status == -ENOENT || status == -EBADF { return true }
+      yield()
+    }
+    return false
   }
 }

@@ -15,7 +15,46 @@ enum Kernel {
     return status
   }
 
-  private static var lastError: Errno { Errno(rawValue: errno) }
+  static func check(_ status: Int) throws(Errno) -> Int {
+    guard status >= 0 else { throw Errno(rawValue: Int32(-status)) }
+    return status
+  }
+
+  /// Asks the kernel. Every system call that can fail passes here, or `askInFaultPath`, named, so that
+  /// a test can have it fail (`ForcedFailure`, debug builds); none is made anywhere else.
+  ///
+  /// - Parameter answer: The call's value, or its errno negated.
+  @_transparent
+  static func ask(_ call: SystemCall, _ answer: @autoclosure () -> Int) -> Int {
+    #if DEBUG
+      let refusal = ForcedFailure.refusal(of: call)
+      if refusal != 0 { return -Int(refusal) }
+    #endif
+    return answer()
+  }
+
+  @_transparent
+  static func ask(_ call: SystemCall, _ answer: @autoclosure () -> Int32) -> Int32 {
+    #if DEBUG
+      let refusal = ForcedFailure.refusal(of: call)
+      if refusal != 0 { return -refusal }
+    #endif
+    return answer()
+  }
+
+  /// The same where nothing may allocate or lock: the compiler checks `answer`, too.
+  @_noLocks @_transparent
+  static func askInFaultPath(_ call: SystemCall, _ answer: @autoclosure () -> Int32) -> Int32 {
+    #if DEBUG
+      let refusal = ForcedFailure.refusal(of: call)
+      if refusal != 0 { return -refusal }
+    #endif
+    return answer()
+  }
+
+  /// What a function of the C library that stores its error has answered.
+  static func answer(_ value: Int) -> Int { value < 0 ? -Int(errno) : value }
+  static func answer(_ value: Int32) -> Int32 { value < 0 ? -errno : value }
 }
 
 // MARK: - Memory
@@ -33,11 +72,13 @@ extension Kernel {
   }
 
   private static func map(_ byteCount: Int, _ flags: Int32, _ file: Int32) throws(Errno) -> UInt {
-    try ForcedFailure.check()
-    let address = unsafe UInt(
-      bitPattern: mmap(nil, byteCount, PROT_READ | PROT_WRITE, flags, file, 0))
-    // MAP_FAILED is -1.
-    guard address != .max else { throw lastError }
+    Leftovers.shared.retry()
+    // MAP_FAILED is -1, and addresses are positive.
+    let mapped = unsafe try check(
+      ask(
+        .mmap,
+        answer(Int(bitPattern: mmap(nil, byteCount, PROT_READ | PROT_WRITE, flags, file, 0)))))
+    let address = UInt(mapped)
     do {
       try advise(address, byteCount, MADV_DONTFORK)
     } catch {
@@ -47,22 +88,49 @@ extension Kernel {
     return address
   }
 
-  /// munmap(2). It fails only for arguments that are not a mapping: our own bug.
+  /// munmap(2) of memory that nobody uses any more. Where the kernel refuses, at `vm.max_map_count`
+  /// say, its pages are given back, and it is tried again later.
   static func unmap(_ address: UInt, _ byteCount: Int) {
-    let status = unsafe munmap(UnsafeMutableRawPointer(bitPattern: address), byteCount)
-    precondition(status == 0, "munmap was given a range that is not mapped.")
+    Leftovers.shared.retry()
+    if tryToUnmap(address, byteCount) { return }
+    giveBack(address, byteCount)
+    Leftovers.shared.add(address..<address + UInt(byteCount))
+  }
+
+  static func tryToUnmap(_ address: UInt, _ byteCount: Int) -> Bool {
+    unsafe ask(.munmap, answer(munmap(UnsafeMutableRawPointer(bitPattern: address), byteCount)))
+      == 0
+  }
+
+  /// Gives back the pages of memory of ours, whatever is mapped there, and locked or not.
+  private static func giveBack(_ address: UInt, _ byteCount: Int) {
+    // MADV_REMOVE is for shared memory alone; MADV_DONTNEED_LOCKED came with Linux 5.18.
+    for advice in [MADV_REMOVE, MADV_DONTNEED, doNotNeedLocked] {
+      do throws(Errno) { return try advise(address, byteCount, advice) } catch {}
+    }
   }
 
   /// madvise(2).
   static func advise(_ address: UInt, _ byteCount: Int, _ advice: Int32) throws(Errno) {
-    let status = unsafe madvise(UnsafeMutableRawPointer(bitPattern: address), byteCount, advice)
-    guard status == 0 else { throw lastError }
+    let start = unsafe UnsafeMutableRawPointer(bitPattern: address)
+    _ = unsafe try check(ask(kind(of: advice), answer(madvise(start, byteCount, advice))))
+  }
+
+  private static func kind(of advice: Int32) -> SystemCall {
+    switch advice {
+    case MADV_DONTFORK, MADV_DOFORK, wipeOnFork: .madviseFork
+    case populateRead, populateWrite: .madvisePopulate
+    case MADV_DONTNEED, MADV_REMOVE, doNotNeedLocked: .madviseDiscard
+    default: .madvise
+    }
   }
 
   static var doNotFork: Int32 { MADV_DONTFORK }
   static var doFork: Int32 { MADV_DOFORK }
   /// MADV_WIPEONFORK (Linux 4.14).
   static var wipeOnFork: Int32 { 18 }
+  /// MADV_DONTNEED_LOCKED (Linux 5.18).
+  static var doNotNeedLocked: Int32 { 24 }
   /// MADV_POPULATE_READ and MADV_POPULATE_WRITE (Linux 5.14).
   static var populateRead: Int32 { 22 }
   static var populateWrite: Int32 { 23 }
@@ -81,8 +149,9 @@ extension Kernel {
 
   /// memfd_create(2), sealed at its size, close-on-exec.
   static func createMemoryFile(_ byteCount: Int) throws(Errno) -> Int32 {
-    try ForcedFailure.check()
-    return unsafe try check(cuserfault_create_memory_file("memory-snapshots", UInt64(byteCount)))
+    unsafe try check(
+      ask(
+        .createMemoryFile, cuserfault_create_memory_file("memory-snapshots", UInt64(byteCount))))
   }
 
   static func close(_ descriptor: Int32) {
@@ -92,10 +161,20 @@ extension Kernel {
   /// fstat(2): the device and the inode, which tell an open file from others; zeros if the number
   /// is not open.
   static func fileIdentity(_ descriptor: Int32) -> FileIdentity {
-    var status = stat()
-    guard unsafe fstat(descriptor, &status) == 0 else { return FileIdentity(device: 0, inode: 0) }
-    return FileIdentity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
+    var file = stat()
+    // A number that is open can always be asked about; one that could not would stay open for ever.
+    for _ in 0..<attempts {
+      let status = unsafe ask(.fstat, answer(fstat(descriptor, &file)))
+      if status == 0 {
+        return FileIdentity(device: UInt64(file.st_dev), inode: UInt64(file.st_ino))
+      }
+      if status == -EBADF { break }
+    }
+    return FileIdentity(device: 0, inode: 0)
   }
+
+  /// How often what must not fail is tried again.
+  static var attempts: Int { 1000 }
 
   struct FileIdentity: Equatable {
     let device: UInt64
@@ -107,15 +186,17 @@ extension Kernel {
     let start = UInt64(range.lowerBound)
     var status: Int32
     repeat {
-      status = cuserfault_punch_hole(file, start, UInt64(range.count))
+      status = ask(.fallocate, cuserfault_punch_hole(file, start, UInt64(range.count)))
     } while status == -EINTR
     _ = try check(status)
   }
 
-  /// lseek(2) SEEK_DATA: the first byte at or after `offset` that is not in a hole.
-  static func nextData(_ file: Int32, from offset: Int) -> Int? {
-    let position = cuserfault_next_data(file, UInt64(offset))
-    return position < 0 ? nil : Int(position)
+  /// lseek(2) SEEK_DATA: the first byte at or after `offset` that is not in a hole; `nil` if the file
+  /// ends in one.
+  static func nextData(_ file: Int32, from offset: Int) throws(Errno) -> Int? {
+    let position = ask(.lseek, Int(cuserfault_next_data(file, UInt64(offset))))
+    if position == -Int(ENXIO) { return nil }
+    return try check(position)
   }
 
   @_noLocks
@@ -181,49 +262,49 @@ extension Kernel {
   typealias Message = cuserfault_message
 
   static func openUserfaultDevice() throws(Errno) -> Int32 {
-    try ForcedFailure.check()
-    return try check(cuserfault_open_device())
+    try check(ask(.openUserfault, cuserfault_open_device()))
   }
 
   static func openUserfault(userModeOnly: Bool) throws(Errno) -> Int32 {
-    try ForcedFailure.check()
-    return try check(cuserfault_open_system_call(userModeOnly))
+    try check(ask(.openUserfault, cuserfault_open_system_call(userModeOnly)))
   }
 
   static func handshake(_ descriptor: Int32, _ features: UInt64) throws(Errno) -> UInt64 {
-    try ForcedFailure.check()
     var granted: UInt64 = 0
-    _ = unsafe try check(cuserfault_handshake(descriptor, features, &granted))
+    _ = unsafe try check(ask(.handshake, cuserfault_handshake(descriptor, features, &granted)))
     return granted
   }
 
   static func register(
     _ descriptor: Int32, _ start: UInt, _ length: Int, mode: UInt64
   ) throws(Errno) -> UInt64 {
-    try ForcedFailure.check()
     var ioctls: UInt64 = 0
     _ = unsafe try check(
-      cuserfault_register(descriptor, UInt64(start), UInt64(length), mode, &ioctls))
+      ask(
+        .register, cuserfault_register(descriptor, UInt64(start), UInt64(length), mode, &ioctls)))
     return ioctls
   }
 
   static func unregister(_ descriptor: Int32, _ start: UInt, _ length: Int) throws(Errno) {
-    _ = try check(cuserfault_unregister(descriptor, UInt64(start), UInt64(length)))
+    _ = try check(
+      ask(.unregister, cuserfault_unregister(descriptor, UInt64(start), UInt64(length))))
   }
 
   @_noLocks
   static func writeProtect(_ descriptor: Int32, _ start: UInt, _ length: Int) -> Int32 {
-    cuserfault_write_protect(descriptor, UInt64(start), UInt64(length))
+    askInFaultPath(
+      .writeProtect, cuserfault_write_protect(descriptor, UInt64(start), UInt64(length)))
   }
 
   @_noLocks
   static func writeUnprotect(_ descriptor: Int32, _ start: UInt, _ length: Int) -> Int32 {
-    cuserfault_write_unprotect(descriptor, UInt64(start), UInt64(length))
+    askInFaultPath(
+      .writeUnprotect, cuserfault_write_unprotect(descriptor, UInt64(start), UInt64(length)))
   }
 
   @_noLocks
   static func wake(_ descriptor: Int32, _ start: UInt, _ length: Int) -> Int32 {
-    cuserfault_wake(descriptor, UInt64(start), UInt64(length))
+    askInFaultPath(.wake, cuserfault_wake(descriptor, UInt64(start), UInt64(length)))
   }
 
   @_noLocks
@@ -231,13 +312,15 @@ extension Kernel {
     _ descriptor: Int32, from source: UInt, to start: UInt, _ length: Int
   ) -> Int32 {
     guard let bytes = unsafe UnsafeRawPointer(bitPattern: source) else { return -EFAULT }
-    return unsafe cuserfault_copy(descriptor, UInt64(start), bytes, UInt64(length))
+    return unsafe askInFaultPath(
+      .copyIn, cuserfault_copy(descriptor, UInt64(start), bytes, UInt64(length)))
   }
 
   @_noLocks
   static func readMessages(
     _ descriptor: Int32, _ messages: UnsafeMutablePointer<Message>, _ capacity: Int
   ) -> Int32 {
-    unsafe cuserfault_read_messages(descriptor, messages, Int32(capacity))
+    unsafe askInFaultPath(
+      .readMessages, cuserfault_read_messages(descriptor, messages, Int32(capacity)))
   }
 }

@@ -84,6 +84,7 @@ struct Userfaultfd: ~Copyable {
     let needed =
       CUSERFAULT_IOCTL_WRITE_PROTECT | CUSERFAULT_IOCTL_WAKE | CUSERFAULT_IOCTL_ZERO_PAGE
     guard ioctls & needed == needed else {
+      // The registration goes with the descriptor, if not at once.
       try? Kernel.unregister(descriptor.rawValue, start, length)
       throw Errno.invalidArgument
     }

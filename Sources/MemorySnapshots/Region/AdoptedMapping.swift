@@ -1,5 +1,3 @@
-internal import SystemPackage
-
 /// Memory that the application has mapped itself, found fit to be protected.
 struct AdoptedMapping {
   let address: UInt
@@ -57,32 +55,12 @@ extension MappedArea {
   static func all() throws(SnapshotError) -> [MappedArea] {
     let text: String
     do {
-      text = try readText("/proc/self/maps")
+      text = try Kernel.readText("/proc/self/maps")
     } catch {
       throw SnapshotError(
         .systemCall, errno: error, operation: "reading /proc/self/maps",
         message: "the mapping cannot be looked up; mount /proc")
     }
     return text.split(separator: "\n").compactMap(MappedArea.init(line:))
-  }
-
-  private static func readText(_ path: String) throws(Errno) -> String {
-    do {
-      let file = try FileDescriptor.open(FilePath(path), .readOnly, options: .closeOnExec)
-      return try file.closeAfter {
-        var bytes: [UInt8] = []
-        var block = [UInt8](repeating: 0, count: 64 << 10)
-        while true {
-          let count = try unsafe block.withUnsafeMutableBytes { try unsafe file.read(into: $0) }
-          if count == 0 { break }
-          bytes += block[..<count]
-        }
-        return String(decoding: bytes, as: UTF8.self)
-      }
-    } catch let error as Errno {
-      throw error
-    } catch {
-      throw Errno.ioError
-    }
   }
 }

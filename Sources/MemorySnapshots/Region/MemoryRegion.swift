@@ -36,7 +36,7 @@ public final class MemoryRegion: @unchecked Sendable {
   /// Changes in `deinit` alone.
   private(set) var memory: RegionMemory
   /// Changes in `deinit` alone.
-  private var userfault: Userfaultfd
+  private var userfault: Userfaultfd?
   private let handler: FaultHandler
 
   /// Maps a new region of zeros.
@@ -158,7 +158,7 @@ public final class MemoryRegion: @unchecked Sendable {
     byteCount = memory.byteCount
     self.options = options
     self.memory = memory
-    self.userfault = userfault
+    self.userfault = consume userfault
     self.handler = handler
     unsafe self.state = state
   }
@@ -168,13 +168,19 @@ public final class MemoryRegion: @unchecked Sendable {
     // child has there.
     guard !isInForkedChild else {
       memory.abandonMapping()
-      userfault.abandonCanary()
+      userfault?.abandonCanary()
       return
     }
     // Its owner may go on writing to adopted memory: no fault is taken once it is unregistered, and
     // those taken before are answered still.
     if !memory.isOwned {
-      try? Kernel.unregister(userfault.descriptor.rawValue, memory.address, memory.byteCount)
+      do throws(Errno) {
+        try unsafe Kernel.unregister(state.pointee.descriptor, memory.address, memory.byteCount)
+      } catch {
+        // Faults wait until the descriptor goes, which unregisters, too: at the end, but at once where
+        // one would be a SIGBUS of nobody's.
+        if options.faultDelivery == .inline { _ = userfault.take() }
+      }
     }
     // Where threads may still use the state, it stays.
     let isUnused = unsafe handler.remove(state)

@@ -10,6 +10,19 @@ extension RegionState {
     _ record: UnsafeMutablePointer<SnapshotRecord>, into snapshots: inout LiveSnapshots,
     copyingHotPagesBy resolver: FaultResolver?
   ) throws(Errno) {
+    do throws(Errno) {
+      try unsafe takeBehindGate(record, into: &snapshots, copyingHotPagesBy: resolver)
+    } catch {
+      // Numbered, but not whole.
+      if unsafe record.pointee.epoch > 0 { unsafe drop(record, from: &snapshots) }
+      throw error
+    }
+  }
+
+  private func takeBehindGate(
+    _ record: UnsafeMutablePointer<SnapshotRecord>, into snapshots: inout LiveSnapshots,
+    copyingHotPagesBy resolver: FaultResolver?
+  ) throws(Errno) {
     let start = Kernel.nanoseconds()
     gate.close()
     defer {
@@ -37,13 +50,35 @@ extension RegionState {
     unsafe snapshots.append(record)
     // The new one can be given up.
     limitIsLifted.store(false, ordering: .relaxed)
+    counters.snapshotsLive.add(1, ordering: .relaxed)
     if let resolver {
-      resolver.copySparedPages()
+      do throws(Errno) {
+        try resolver.copySparedPages()
+      } catch {
+        unsafe giveUpNewest(record, resolver)
+        throw error
+      }
     } else {
       hotPages.begin(epoch: next)
     }
     counters.snapshotsTaken.add(1, ordering: .relaxed)
-    counters.snapshotsLive.add(1, ordering: .relaxed)
+  }
+
+  /// Puts words right after a failed `copySparedPages`: some pages are open that the new epoch counts as
+  /// protected. The epoch stays, because words name it; the snapshot goes, when the gate is open. Gate
+  /// closed.
+  private func giveUpNewest(
+    _ record: UnsafeMutablePointer<SnapshotRecord>, _ resolver: FaultResolver
+  ) {
+    newestLiveEpoch.store(unsafe record.pointee.older?.pointee.epoch ?? 0, ordering: .relaxed)
+    // An older snapshot has what it needs of these pages, and now no newer one needs what they hold:
+    // their words can say that they are open.
+    do throws(Errno) {
+      try resolver.copySparedPages()
+    } catch {
+      preconditionFailure("Pages that no snapshot needs were to be copied.")
+    }
+    unprotectDirtyPages()
   }
 
   /// Lets a snapshot go that nobody uses. Each version it owns moves to the next older snapshot,

@@ -55,8 +55,15 @@ struct RegionState: ~Copyable {
   let limitIsLifted = Atomic<Bool>(false)
   /// Whether a fault was put aside because of the limit, not for want of a free slot.
   let limitIsHit = Atomic<Bool>(false)
-  /// Whether writes have been going unseen since the descriptor was closed.
+  /// Whether writes have been going unseen since the descriptor was closed, or the protection was
+  /// given up.
   let isUnguarded = Atomic<Bool>(false)
+  /// How often in a row the kernel has refused to un-protect pages, and whether the keeper is to give
+  /// the protection up for it.
+  let refusedUnprotects = Atomic<Int>(0)
+  let isUnprotectable = Atomic<Bool>(false)
+  /// Whether the kernel has refused to wake threads, which the keeper is to do then.
+  let owesWake = Atomic<Bool>(false)
   /// How many threads resolve faults of theirs at present.
   let inlineResolvers = Atomic<Int>(0)
   /// Whether the last snapshot has gone and the keeper is to lift the protection.

@@ -143,27 +143,30 @@ struct FaultResolver: @unchecked Sendable {
   }
 
   /// Lifts the protection and wakes the threads that wait there. If the range is gone (the
-  /// application unmapped it), waking is all there is to do: they fault as the kernel sees fit.
+  /// application unmapped it), waking is all there is to do: they fault as the kernel sees fit. If the
+  /// kernel refuses, the page stays protected, and whoever writes to it faults anew, until it does
+  /// not refuse any more or `RegionState.noteUnprotecting` has had enough.
   @_noLocks
   private func unprotect(_ page: Int, count: Int) {
     let start = unsafe region.pointee.address(ofPage: page)
     let length = unsafe count * region.pointee.pageSize
     let descriptor = unsafe region.pointee.descriptor
-    for _ in 0..<FaultResolver.retries {
-      let status = Kernel.writeUnprotect(descriptor, start, length)
-      if status == 0 { return }
-      // EAGAIN: the address space is being changed by a fork or a remapping; it passes.
-      if status != -EAGAIN { break }
+    var status = Kernel.writeUnprotect(descriptor, start, length)
+    var attempt = 0
+    // EAGAIN: the address space is being changed by a fork or a remapping; it passes.
+    while status == -EAGAIN, attempt < FaultResolver.retries {
       Kernel.yield()
+      status = Kernel.writeUnprotect(descriptor, start, length)
+      attempt += 1
     }
-    _ = Kernel.wake(descriptor, start, length)
+    unsafe region.pointee.noteUnprotecting(status)
+    if status != 0 { unsafe region.pointee.wake(start, length) }
   }
 
   /// Wakes the threads that wait at a page: they fault anew.
   @_noLocks
   private func wake(_ page: Int) {
-    _ = unsafe Kernel.wake(
-      region.pointee.descriptor, region.pointee.address(ofPage: page), region.pointee.pageSize)
+    unsafe region.pointee.wake(region.pointee.address(ofPage: page), region.pointee.pageSize)
   }
 
   private static var retries: Int {

@@ -63,6 +63,6 @@ struct MissingPageResolver {
 
   @_noLocks
   private func wake(_ page: UInt) {
-    _ = unsafe Kernel.wake(region.pointee.descriptor, page, region.pointee.pageSize)
+    unsafe region.pointee.wake(page, region.pointee.pageSize)
   }
 }

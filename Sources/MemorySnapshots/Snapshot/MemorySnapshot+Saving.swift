@@ -178,7 +178,12 @@ private struct HoleFinder {
     defer { snapshot.endUse() }
     guard let file = snapshot.region.memory.file else { return false }
     if holeEnd < range.upperBound {
-      holeEnd = Kernel.nextData(file, from: range.lowerBound) ?? snapshot.byteCount
+      do {
+        holeEnd = try Kernel.nextData(file, from: range.lowerBound) ?? snapshot.byteCount
+      } catch {
+        try snapshot.region.checkProtection(operation)
+        throw .systemCall("lseek(SEEK_DATA)", error)
+      }
     }
     guard holeEnd >= range.upperBound else { return false }
     // A hole may have been filled since it was found, or made by `discard(_:)`: then its pages

@@ -15,6 +15,8 @@ struct Stress: ParsableCommand {
       violation; a thread that does not come on for half a minute is one. A seed decides sizes, \
       options and the order of operations in each thread; how the threads interleave is the \
       scheduler's.
+
+      With --surroundings, something is switched on meanwhile that an administrator or another library       may switch on: samepage merging (merging), mlockall(2) (locked), writers under SCHED_FIFO       (real-time), transparent huge pages wherever they are possible (huge-pages), pages sent to a       swap file all the time (swap). Most of it needs root. Settings of the host are put back       afterwards, also if the run is interrupted or killed.
       """)
 
   @Option(help: "How long to run.")
@@ -25,6 +27,9 @@ struct Stress: ParsableCommand {
 
   @Option(help: "How many regions to work on at once.")
   var regions: Int = 6
+
+  @Option(help: "What to switch on around the run.")
+  var surroundings: StressSurroundings = .plain
 
   @Flag(help: "Print the result as JSON.")
   var json = false
@@ -38,8 +43,16 @@ struct Stress: ParsableCommand {
 
   func run() throws {
     let seed = seed ?? UInt64.random(in: 1 << 32 ..< .max)
-    let report = try StressRun.run(
-      StressOptions(seed: seed, duration: .seconds(seconds), regionCount: regions))
+    let report: StressReport
+    do {
+      report = try StressRun.run(
+        StressOptions(
+          seed: seed, duration: .seconds(seconds), regionCount: regions,
+          surroundings: surroundings))
+    } catch let error as StressRefusal {
+      throw ToolError(
+        error.reason == .notPermitted ? .noPermission : .unavailable, "\(error).")
+    }
     if json {
       let encoder = JSONEncoder()
       encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
@@ -50,3 +63,5 @@ struct Stress: ParsableCommand {
     if !report.violations.isEmpty { throw ExitCode.failure }
   }
 }
+
+extension StressSurroundings: ExpressibleByArgument {}

@@ -1,0 +1,136 @@
+import MemorySnapshots
+import SystemPackage
+import Testing
+
+#if DEBUG
+  /// What a waiting thread needs of the kernel, and does not get. Each test in a process of its own.
+  @Suite("Refused in a fault", .serialized, .timeLimit(.minutes(runsLongTests ? 10 : 5)))
+  struct RefusedFaultTests {
+    @Test(
+      "A page that the kernel never un-protects keeps no writer for ever: the snapshots are void",
+      arguments: RegionMode.tested)
+    func neverUnprotected(_ mode: RegionMode) async {
+      await #expect(processExitsWith: .success) { [mode] in
+        let watchdog = Watchdog()
+        for error in [Errno.permissionDenied, .badAddress, .resourceTemporarilyUnavailable] {
+          watchdog.beat("\(mode), \(error)")
+          let region = try MemoryRegion(pages: 8, mode)
+          region.fillPages(0..<8, with: 1)
+          let snapshot = try region.makeSnapshot()
+          ForcedFailure.fail([.writeUnprotect], times: .max, with: error)
+          region.fillPages(2..<4, with: 2)
+          ForcedFailure.end()
+          #expect(region.bytes(in: 2 * pageSize..<4 * pageSize).allSatisfy { $0 == 2 })
+          #expect(snapshot.isInvalidated)
+          for body in [
+            { _ = try snapshot.bytes(in: 0..<pageSize) }, { try region.restore(to: snapshot) },
+            { _ = try region.makeSnapshot() }, { _ = try snapshot.makeView() },
+          ] {
+            let failure = #expect(throws: SnapshotError.self) { try body() }
+            #expect(failure?.code == .protectionLost)
+          }
+        }
+      }
+    }
+
+    @Test(
+      "A page that the kernel does not un-protect at first is un-protected in the end",
+      arguments: RegionMode.tested)
+    func unprotectedLate(_ mode: RegionMode) async {
+      await #expect(processExitsWith: .success) { [mode] in
+        let watchdog = Watchdog()
+        for error in [Errno.permissionDenied, .noSuchFileOrDirectory] {
+          watchdog.beat("\(mode), \(error)")
+          let region = try MemoryRegion(pages: 8, mode)
+          region.fillPages(0..<8, with: 1)
+          let snapshot = try region.makeSnapshot()
+          ForcedFailure.fail([.writeUnprotect], times: 20, with: error)
+          region.fillPages(2..<4, with: 2)
+          ForcedFailure.end()
+          #expect(try snapshot.bytes(in: 0..<snapshot.byteCount).allSatisfy { $0 == 1 })
+          #expect(!snapshot.isInvalidated)
+        }
+      }
+    }
+
+    @Test("A writer that waits for room goes on, though the kernel would not wake it at first")
+    func wokenLate() async {
+      await #expect(processExitsWith: .success) {
+        let watchdog = Watchdog()
+        watchdog.beat("a writer that waits for room")
+        let region = try MemoryRegion(pages: 8) {
+          $0.storeLimit = 2 * pageSize
+          $0.whenStoreIsFull = .blockWriters
+          // Else the keeper lifts the protection, which wakes, too.
+          $0.tracksChangesWhenIdle = true
+        }
+        region.fillPages(0..<8, with: 1)
+        let snapshot = try region.makeSnapshot()
+        let done = Shared(false)
+        async let writer: Void = onThread {
+          region.fillPages(0..<8, with: 2)
+          done.set()
+        }
+        #expect(await eventually { region.statistics.parkedFaults > 0 })
+        ForcedFailure.fail([.wake], times: 5, with: .permissionDenied)
+        #expect(!done.isSet)
+        snapshot.release()
+        try await writer
+        ForcedFailure.end()
+        #expect(ForcedFailure.count > 0)
+        #expect(region.bytes(in: 0..<region.byteCount).allSatisfy { $0 == 2 })
+      }
+    }
+
+    @Test(
+      "Hot pages that can neither be copied nor protected fail the snapshot, and nothing is lost",
+      arguments: [RegionMode(), RegionMode(backing: .anonymous, delivery: .inline)])
+    func sparedPages(_ mode: RegionMode) async {
+      await #expect(processExitsWith: .success) { [mode] in
+        let watchdog = Watchdog()
+        var failures = 0
+        for count in 0..<20 {
+          watchdog.beat("\(mode), \(count)")
+          let region = try MemoryRegion(pages: 16, mode) {
+            $0.preservesHotPages = false
+            $0.storeLimit = 40 * pageSize
+          }
+          region.fillPages(0..<16, with: 1)
+          // The even pages recur: they are copied with the snapshot, while there is room.
+          var kept: [(snapshot: MemorySnapshot, value: UInt64)] = []
+          for round in 1...5 as ClosedRange<UInt64> {
+            kept.append((try region.makeSnapshot(copyingHotPages: true), region[2]))
+            for page in stride(from: 0, to: 16, by: 2) { region[page] = round }
+          }
+          ForcedFailure.fail(
+            [.writeProtect], of: .caller, after: count, times: .max, with: .noMemory)
+          let refused: MemorySnapshot?
+          do throws(SnapshotError) {
+            refused = try region.makeSnapshot(copyingHotPages: true)
+          } catch {
+            failures += 1
+            refused = nil
+            #expect(error.code == .outOfResources)
+          }
+          ForcedFailure.end()
+          if let refused { kept.append((refused, 5)) }
+          kept.append((try region.makeSnapshot(), 5))
+          for page in 0..<16 { region[page] = 9 }
+          for (snapshot, value) in kept where !snapshot.isInvalidated {
+            for page in stride(from: 2, to: 16, by: 2) {
+              #expect(try snapshot.word(ofPage: page) == value, "\(count), page \(page)")
+            }
+            #expect(try snapshot.word(ofPage: 3) == 0x0101_0101_0101_0101)
+          }
+          #expect(kept.last?.snapshot.isInvalidated == false)
+          for (snapshot, _) in kept { snapshot.release() }
+          #expect(region.statistics.snapshotsLive == 0)
+          #expect(region.statistics.preservedBytes == 0)
+          if ForcedFailure.count == 0 { break }
+        }
+        // The pages that do not recur, if any, and at least one of those that do.
+        #expect(failures > 1)
+      }
+    }
+  }
+#endif
