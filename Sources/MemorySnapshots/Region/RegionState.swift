@@ -57,6 +57,8 @@ struct RegionState: ~Copyable {
   let limitIsHit = Atomic<Bool>(false)
   /// Whether writes have been going unseen since the descriptor was closed.
   let isUnguarded = Atomic<Bool>(false)
+  /// Threads that wait for a page's claim, or for links between versions that are being changed.
+  let briefWaiters = BriefWaiters()
   /// How many threads resolve faults of theirs at present.
   let inlineResolvers = Atomic<Int>(0)
   /// Whether the last snapshot has gone and the keeper is to lift the protection.
@@ -111,6 +113,7 @@ struct RegionState: ~Copyable {
   deinit {
     gate.deallocate()
     relief.deallocate()
+    briefWaiters.deallocate()
   }
 
   var byteCount: Int {
