@@ -149,6 +149,11 @@ final class FaultHandler: @unchecked Sendable {
     awaiting.withLock { _ in
       var haveAllPassed = true
       unsafe state.pointee.isAwaited.store(true, ordering: .sequentiallyConsistent)
+      // The removal is seen by a thread before the number of its passes is read here: a thread that
+      // counts another pass afterwards then looks at the removals and forgets the region. The loads
+      // below are acquiring, which some processors (arm64) make before a sequentially consistent
+      // store; only a fence orders the two.
+      atomicMemoryFence(ordering: .sequentiallyConsistent)
       let before = unsafe threadStates.map { unsafe $0.pointee.passes.load() }
       // Raised until all have passed: they do not lower it.
       unsafe Kernel.signalEvent(state.pointee.event.rawValue)
