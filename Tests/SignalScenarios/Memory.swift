@@ -61,7 +61,7 @@ func statusOfChild(_ body: () throws -> Bool) -> Int32 {
   let child = fork()
   if child == 0 {
     // Not inherited; a child that hangs is the failure looked for.
-    alarm(20)
+    alarm(60)
     let isRight = (try? body()) ?? false
     _exit(isRight ? 0 : 1)
   }

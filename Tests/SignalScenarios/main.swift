@@ -22,8 +22,8 @@ guard arguments.count > 1 else { fail("no scenario is named") }
 let delivery: MemoryRegion.FaultDelivery =
   arguments.contains("handlerThread") ? .handlerThread : .inline
 // A scenario that hangs, or loops with its signals blocked, ends by another signal than it should.
-alarm(60)
-var limit = rlimit(rlim_cur: 40, rlim_max: 40)
+alarm(200)
+var limit = rlimit(rlim_cur: 60, rlim_max: 60)
 unsafe setrlimit(__rlimit_resource_t(RLIMIT_CPU.rawValue), &limit)
 
 do {
