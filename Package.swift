@@ -64,10 +64,16 @@ let package = Package(
       name: "CTestSupport",
       path: "Tests/CTestSupport",
       cSettings: [.treatAllWarnings(as: .error)]),
+    .executableTarget(
+      name: "signal-scenarios",
+      dependencies: ["MemorySnapshots", "CTestSupport"],
+      path: "Tests/SignalScenarios",
+      swiftSettings: swiftSettings),
     .testTarget(
       name: "MemorySnapshotsTests",
       dependencies: [
         "MemorySnapshots", "SnapshotStress", "CUserfault", "CTestSupport", "ScenarioSupport",
+        "signal-scenarios",
         .product(name: "SystemPackage", package: "swift-system"),
       ],
       swiftSettings: swiftSettings),

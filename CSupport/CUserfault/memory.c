@@ -51,6 +51,11 @@ void cuserfault_yield(void) {
   sched_yield();
 }
 
+void cuserfault_sleep(uint32_t nanoseconds) {
+  const struct timespec time = {0, nanoseconds < 1000000000u ? (long)nanoseconds : 999999999L};
+  clock_nanosleep(CLOCK_MONOTONIC, 0, &time, NULL);
+}
+
 int cuserfault_futex_wait(void *word, uint32_t expected, int64_t nanoseconds) {
   struct timespec timeout = {nanoseconds / 1000000000, nanoseconds % 1000000000};
   long status = syscall(

@@ -1,15 +1,20 @@
 #define _GNU_SOURCE
 #include "cuserfault_system.h"
 
+#include "signal_set.h"
+
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -28,14 +33,51 @@ int cuserfault_create_memory_file(const char *name, uint64_t byte_count) {
   return descriptor;
 }
 
+/// Large enough for every kernel's set of processors (sched_getaffinity(2) fails for a smaller one).
+struct processors {
+  unsigned long words[8192 / (8 * sizeof(unsigned long))];
+};
+
 struct start {
   void (*body)(void *);
   void *argument;
+  int niceness;
+  struct processors processors;
 };
+
+static void add_thread(struct start *start, pid_t thread) {
+  struct processors processors = {{0}};
+  if (sched_getaffinity(thread, sizeof processors, (cpu_set_t *)&processors) == 0) {
+    for (size_t i = 0; i < sizeof processors.words / sizeof *processors.words; i++)
+      start->processors.words[i] |= processors.words[i];
+  }
+  errno = 0;
+  int niceness = getpriority(PRIO_PROCESS, (id_t)thread);
+  if (errno == 0 && niceness < start->niceness) start->niceness = niceness < 0 ? 0 : niceness;
+}
+
+/// What the threads of the process may use. One pinned thread does not confine the others, but
+/// whoever started the process may have confined them all (taskset(1), nice(1)).
+static void find_attributes(struct start *start) {
+  start->niceness = 19;
+  add_thread(start, 0);
+  add_thread(start, getpid());
+  DIR *threads = opendir("/proc/self/task");
+  if (threads == NULL) return;
+  for (struct dirent *entry; (entry = readdir(threads)) != NULL;) {
+    pid_t thread = (pid_t)atoi(entry->d_name);
+    if (thread > 0) add_thread(start, thread);
+  }
+  closedir(threads);
+}
 
 static void *run(void *argument) {
   struct start start = *(struct start *)argument;
   free(argument);
+  const struct sched_param none = {.sched_priority = 0};
+  sched_setscheduler(0, SCHED_OTHER, &none);
+  setpriority(PRIO_PROCESS, 0, start.niceness);
+  sched_setaffinity(0, sizeof start.processors, (cpu_set_t *)&start.processors);
   start.body(start.argument);
   return NULL;
 }
@@ -44,7 +86,8 @@ int cuserfault_start_thread(
     uint64_t *thread, const char *name, size_t stack_bytes, void (*body)(void *), void *argument) {
   struct start *start = malloc(sizeof *start);
   if (start == NULL) return -ENOMEM;
-  *start = (struct start){body, argument};
+  *start = (struct start){.body = body, .argument = argument};
+  find_attributes(start);
   pthread_attr_t attributes;
   int error = pthread_attr_init(&attributes);
   if (error != 0) {
@@ -53,10 +96,13 @@ int cuserfault_start_thread(
   }
   pthread_attr_setstacksize(&attributes, stack_bytes);
   // The new thread inherits the mask: blocking around the creation leaves no moment in which a
-  // signal could be delivered to it.
-  sigset_t all, saved;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &saved);
+  // signal could be delivered to it. Where the application has blocked SIGPROF, it may wait for it
+  // in a thread of its choice.
+  sigset_t blocked, saved;
+  sigfillset(&blocked);
+  pthread_sigmask(SIG_BLOCK, NULL, &saved);
+  if (sigismember(&saved, SIGPROF) != 1) sigdelset(&blocked, SIGPROF);
+  pthread_sigmask(SIG_SETMASK, &blocked, NULL);
   pthread_t handle;
   error = pthread_create(&handle, &attributes, run, start);
   pthread_sigmask(SIG_SETMASK, &saved, NULL);
@@ -76,10 +122,7 @@ void cuserfault_join_thread(uint64_t thread) {
 
 void cuserfault_block_signals(struct cuserfault_signal_mask *saved) {
   sigset_t blocked;
-  sigfillset(&blocked);
-  const int own_faults[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGABRT, SIGSYS};
-  for (size_t i = 0; i < sizeof own_faults / sizeof *own_faults; i++)
-    sigdelset(&blocked, own_faults[i]);
+  fill_with_put_off_signals(&blocked);
   pthread_sigmask(SIG_BLOCK, &blocked, (sigset_t *)saved);
 }
 

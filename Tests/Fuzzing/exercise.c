@@ -4,6 +4,7 @@
 #include "cuserfault_descriptor.h"
 #include "cuserfault_forced_failure.h"
 #include "cuserfault_memory.h"
+#include "cuserfault_process.h"
 #include "cuserfault_signal.h"
 #include "cuserfault_system.h"
 
@@ -14,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define CHECK(condition)                                                        \
@@ -61,10 +63,26 @@ static void check_memory(void) {
   cuserfault_prefetch(from);
   CHECK(cuserfault_nanoseconds() > 0);
   cuserfault_yield();
+  cuserfault_sleep(1000);
   uint32_t word = 1;
   CHECK(cuserfault_futex_wait(&word, 0, -1) == -EAGAIN);
   CHECK(cuserfault_futex_wait(&word, 1, 1500000000 / 1000000) == -ETIMEDOUT);
   cuserfault_futex_wake(&word);
+}
+
+static void check_process(void) {
+  void *one = NULL, *other = NULL;
+  CHECK(cuserfault_find_process_memory() == NULL);
+  CHECK(cuserfault_make_process_memory(page, &one) == 0);
+  CHECK(cuserfault_make_process_memory(page, &other) == 0 && one == other);
+  CHECK(cuserfault_find_process_memory() == one);
+  *(volatile unsigned char *)one = 1;
+  pid_t child = -1;
+  CHECK(cuserfault_fork(&child) == 0);
+  if (child == 0) _exit(*(volatile unsigned char *)one);
+  int status = -1;
+  CHECK(waitpid(child, &status, 0) == child && status == 0);
+  CHECK(*(volatile unsigned char *)one == 1);
 }
 
 static void check_system(void) {
@@ -148,6 +166,7 @@ int main(void) {
   page = (size_t)sysconf(_SC_PAGESIZE);
   check_memory();
   check_system();
+  check_process();
   check_userfaultfd();
   puts("exercised");
   return 0;

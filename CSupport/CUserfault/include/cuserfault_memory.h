@@ -58,6 +58,9 @@ uint64_t cuserfault_nanoseconds(void) CUSERFAULT_REALTIME;
 /// sched_yield(2).
 void cuserfault_yield(void) CUSERFAULT_REALTIME;
 
+/// clock_nanosleep(2), less if a signal interrupts it. At most a second.
+void cuserfault_sleep(uint32_t nanoseconds) CUSERFAULT_REALTIME;
+
 /// futex(2) FUTEX_WAIT_PRIVATE: sleeps while `*word == expected`, for at most `nanoseconds` (less
 /// than zero: for ever). Returns 0 or a negated errno.
 int cuserfault_futex_wait(void *_Nonnull word, uint32_t expected, int64_t nanoseconds)

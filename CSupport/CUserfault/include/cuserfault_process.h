@@ -1,6 +1,7 @@
 #ifndef CUSERFAULT_PROCESS_H
 #define CUSERFAULT_PROCESS_H
 
+#include <stddef.h>
 #include <sys/types.h>
 
 /// Orders the address spaces of two processes: 0 if they share one, 1 if that of `left` sorts
@@ -15,5 +16,15 @@ int cuserfault_compare_address_spaces(pid_t left, pid_t right, int *_Nonnull ord
 ///
 /// The corresponding system call is `fork()`. Returns 0, or a negative errno.
 int cuserfault_fork(pid_t *_Nonnull child);
+
+/// The one piece of memory that the library has in each process, or NULL if it was not made yet.
+void *_Nullable cuserfault_find_process_memory(void);
+
+/// The same, mapped by the first call (mmap(2)): zeros until it is written to, never unmapped. In the
+/// child of a fork it is at the same address and holds zeros again (madvise(2), MADV_WIPEONFORK),
+/// whatever another thread was doing with it. Every call names the same size.
+///
+/// Thread-safe, without a lock. Returns 0, or a negative errno.
+int cuserfault_make_process_memory(size_t byte_count, void *_Nullable *_Nonnull memory);
 
 #endif

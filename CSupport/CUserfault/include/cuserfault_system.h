@@ -14,7 +14,15 @@
 /// descriptor.
 int cuserfault_create_memory_file(const char *_Nonnull name, uint64_t byte_count);
 
-/// pthread_create(3) of a named thread with every signal blocked, `stack_bytes` of stack.
+/// pthread_create(3) of a named thread with `stack_bytes` of stack and attributes of its own, not those
+/// of the thread that happens to call this:
+///
+/// - Every signal is blocked, but SIGPROF if the caller does not block it.
+/// - The policy is SCHED_OTHER. The niceness is the least among the process's threads, but not below
+///   0; the processors are those that any thread of the process may run on. What the kernel
+///   refuses (less niceness takes privilege) stays as inherited. The thread sets all this itself,
+///   first thing.
+///
 /// Returns 0 or a negated errno.
 int cuserfault_start_thread(
     uint64_t *_Nonnull thread, const char *_Nonnull name, size_t stack_bytes,
@@ -24,7 +32,8 @@ int cuserfault_start_thread(
 void cuserfault_join_thread(uint64_t thread);
 
 /// Blocks every signal but those that report the thread's own faults (SIGSEGV, SIGBUS, SIGILL,
-/// SIGFPE, SIGTRAP, SIGABRT, SIGSYS); stores what was blocked before.
+/// SIGFPE, SIGTRAP, SIGABRT, SIGSYS), and SIGPROF, by which crash reporters stop threads; stores what
+/// was blocked before.
 struct cuserfault_signal_mask {
   uint64_t words[16];
 };

@@ -13,24 +13,41 @@ final class FaultHandler: @unchecked Sendable {
   private let threads: [UInt64]
   private let awaiting = FutexLock(())
 
-  private struct Shared: Sendable {
+  /// Safe to send: reached under the process's lock alone.
+  private final class Shared: @unchecked Sendable {
     weak var handler: FaultHandler?
   }
-  private static let shared = FutexLock(Shared())
 
   /// The handler that serves every region without one of its own.
   static func sharedHandler() throws(SnapshotError) -> FaultHandler {
-    try shared.withLock { shared throws(SnapshotError) in
-      // After a fork, the parent's handler is only a copy without threads.
-      if let handler = shared.handler, !handler.fork.isInChild,
-        unsafe handler.state.pointee.isReachable()
-      {
-        return handler
-      }
-      let handler = try FaultHandler(threadCount: 1)
-      shared.handler = handler
-      return handler
+    let memory: ProcessMemory
+    do throws(Errno) {
+      memory = try ProcessMemory.get()
+    } catch {
+      throw .systemCall("starting the fault handler", error)
     }
+    let lock = memory.handlerLock
+    lock.lock()
+    defer { lock.unlock() }
+    let shared = unsafe shared(memory.sharedHandler)
+    if let handler = shared.handler, unsafe handler.state.pointee.isReachable() { return handler }
+    let handler = try FaultHandler(threadCount: 1)
+    shared.handler = handler
+    return handler
+  }
+
+  /// What the word holds. Zero in a process that has not asked before, and in the child of a fork: the
+  /// parent's handler is only a copy without threads there, and the reference to it may have been in the
+  /// middle of a change. Relaxed: under the lock.
+  private static func shared(_ word: UnsafeMutablePointer<Atomic<UInt>>) -> Shared {
+    let address = unsafe word.pointee.load(ordering: .relaxed)
+    if let known = unsafe UnsafeRawPointer(bitPattern: address) {
+      return unsafe Unmanaged<Shared>.fromOpaque(known).takeUnretainedValue()
+    }
+    let shared = Shared()
+    let retained = unsafe Unmanaged.passRetained(shared).toOpaque()
+    unsafe word.pointee.store(UInt(bitPattern: retained), ordering: .relaxed)
+    return shared
   }
 
   init(threadCount: Int) throws(SnapshotError) {
@@ -132,6 +149,11 @@ final class FaultHandler: @unchecked Sendable {
     awaiting.withLock { _ in
       var haveAllPassed = true
       unsafe state.pointee.isAwaited.store(true, ordering: .sequentiallyConsistent)
+      // The removal is seen by a thread before the number of its passes is read here: a thread that
+      // counts another pass afterwards then looks at the removals and forgets the region. The loads
+      // below are acquiring, which some processors (arm64) make before a sequentially consistent
+      // store; only a fence orders the two.
+      atomicMemoryFence(ordering: .sequentiallyConsistent)
       let before = unsafe threadStates.map { unsafe $0.pointee.passes.load() }
       // Raised until all have passed: they do not lower it.
       unsafe Kernel.signalEvent(state.pointee.event.rawValue)

@@ -128,7 +128,7 @@ enum FaultHandlerThread {
     case .resolved:
       unsafe region.pointee.counters.serviceTime.add(
         nanoseconds: Kernel.nanoseconds() &- start)
-    case .duplicate:
+    case .duplicate, .underWay:
       unsafe region.pointee.counters.duplicateMessages.add(1, ordering: .relaxed)
     case .parkedAtGate, .starved:
       unsafe region.pointee.counters.parkedFaults.add(1, ordering: .relaxed)

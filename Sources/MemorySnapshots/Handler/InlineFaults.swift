@@ -5,43 +5,40 @@ internal import SystemPackage
 ///
 /// The list is sorted and searched in a signal handler: it is fixed memory under a sequence lock,
 /// so that a search neither locks nor allocates, and the list of a process with many regions is
-/// searched in a few steps.
+/// searched in a few steps. The ranges are disjoint, as those of mappings of one process are: each is
+/// taken out before its memory is unmapped, and the child of a fork, which has none of them mapped,
+/// finds the list empty (`ProcessMemory`).
 ///
-/// Safe to share: all words are atomic; changes are serialised by `writer`.
+/// Safe to share: all words are atomic; changes are serialised by a lock.
 @safe
-struct InlineFaults: ~Copyable, @unchecked Sendable {
+struct InlineFaults: @unchecked Sendable {
+  /// All zeros at first, which means empty.
+  struct Header: ~Copyable {
+    /// Odd while the list is being changed.
+    let sequence = Atomic<UInt64>(0)
+    fileprivate let count = Atomic<Int>(0)
+  }
+
   /// One range of ours: of a region, or of a view of one.
-  private struct Entry: ~Copyable {
-    let start = Atomic<UInt>(0)
-    let end = Atomic<UInt>(0)
-    let region = Atomic<UInt>(0)
+  struct Entry: ~Copyable {
+    fileprivate let start = Atomic<UInt>(0)
+    fileprivate let end = Atomic<UInt>(0)
+    fileprivate let region = Atomic<UInt>(0)
   }
 
-  private static var capacity: Int { 65_536 }
+  static var capacity: Int { 65_536 }
 
+  private let list: UnsafeMutablePointer<Header>
   private let entries: UnsafeMutablePointer<Entry>
-  private let count: Atomic<Int>
-  /// Odd while the list is being changed.
-  private let sequence = Atomic<UInt64>(0)
   private let readers: InlineReaders
+  private let waiters: BriefWaiters
 
-  /// The list of this process, made when the first range is added, and never freed: a signal may
-  /// arrive at any time.
-  @safe
-  private struct Installed: @unchecked Sendable {
-    var list: UnsafeMutablePointer<InlineFaults>?
-  }
-  private static let installed = FutexLock(Installed())
-
-  private init() throws(Errno) {
-    let readers = try InlineReaders()
-    let memory = try Mapping(anonymous: MemoryLayout<Entry>.stride * InlineFaults.capacity)
-    // The child of a fork keeps the list: it is empty of its own ranges, and its signals go on.
-    try Kernel.advise(memory.address, memory.byteCount, Kernel.doFork)
-    // Never zero: a mapping has an address.
-    unsafe entries = UnsafeMutablePointer(bitPattern: memory.release()).unsafelyUnwrapped
-    count = Atomic(0)
-    self.readers = readers
+  @_noLocks
+  private init(_ memory: ProcessMemory) {
+    unsafe list = memory.inlineList
+    unsafe entries = memory.inlineEntries
+    readers = InlineReaders(memory)
+    waiters = memory.inlineWaiters
   }
 
   // MARK: - Changing
@@ -49,65 +46,57 @@ struct InlineFaults: ~Copyable, @unchecked Sendable {
   static func add(
     _ start: UInt, _ byteCount: Int, of region: UnsafeMutablePointer<RegionState>
   ) throws(Errno) {
-    unsafe try change(installs: true) { list throws(Errno) in
-      try unsafe list.pointee.insert(start, start + UInt(byteCount), UInt(bitPattern: region))
+    let memory = try ProcessMemory.get()
+    try change(memory) { list throws(Errno) in
+      _ = unsafe try Kernel.check(
+        Kernel.installResolver(
+          { context, address in
+            unsafe InlineFaults(ProcessMemory(start: context))
+              .resolve(UInt(truncatingIfNeeded: address))
+          }, memory.context))
+      try list.insert(start, start + UInt(byteCount), UInt(bitPattern: region))
     }
   }
 
-  static func remove(_ start: UInt) {
-    unsafe try? change { list throws(Errno) in unsafe list.pointee.remove(start) }
+  /// Forgets the range of a region, or of a view of it, that starts at `start`.
+  static func remove(_ start: UInt, of region: UnsafeMutablePointer<RegionState>) {
+    // Known, since the range was added.
+    guard let memory = ProcessMemory.known else { return }
+    change(memory) { list in list.remove(start, UInt(bitPattern: region)) }
   }
 
   /// Forgets a region, and waits until no thread resolves a fault of it. The memory takes no faults
   /// any more, or nobody uses it.
   static func remove(_ region: UnsafeMutablePointer<RegionState>) {
-    unsafe try? change { list throws(Errno) in
-      unsafe list.pointee.remove(region.pointee.address)
-      unsafe list.pointee.readers.waitForAll()
+    // Known, since the region was added.
+    guard let memory = ProcessMemory.known else { return }
+    change(memory) { list in
+      unsafe list.remove(region.pointee.address, UInt(bitPattern: region))
+      list.readers.waitForAll()
     }
+    var wait = BriefWait(memory.inlineWaiters)
+    defer { wait.end() }
     // Acquiring: pairs with the release with which a thread ends.
     while unsafe region.pointee.inlineResolvers.load(ordering: .acquiring) != 0 {
       // Some may wait for room that nobody makes any more, and that they do not need either.
       unsafe region.pointee.wakeStarved()
-      Kernel.yield()
+      wait.next()
     }
   }
 
-  private static func change(
-    installs: Bool = false,
-    _ body: (UnsafeMutablePointer<InlineFaults>) throws(Errno) -> Void
-  ) throws(Errno) {
-    try installed.withLock { installed throws(Errno) in
-      let list: UnsafeMutablePointer<InlineFaults>
-      if let existing = unsafe installed.list {
-        unsafe list = existing
-      } else {
-        unsafe list = .allocate(capacity: 1)
-        do throws(Errno) {
-          unsafe list.initialize(to: try InlineFaults())
-        } catch {
-          unsafe list.deallocate()
-          throw error
-        }
-        unsafe installed.list = list
-      }
-      if installs { _ = unsafe try Kernel.check(install(list)) }
-      let saved = Kernel.blockSignals()
-      defer { Kernel.restoreSignals(saved) }
-      try unsafe body(list)
-    }
-  }
-
-  private static func install(_ list: UnsafeMutablePointer<InlineFaults>) -> Int32 {
-    unsafe Kernel.installResolver(
-      { context, address in
-        unsafe context.assumingMemoryBound(to: InlineFaults.self).pointee
-          .resolve(UInt(truncatingIfNeeded: address))
-      }, list)
+  private static func change<Failure: Error>(
+    _ memory: ProcessMemory, _ body: (InlineFaults) throws(Failure) -> Void
+  ) throws(Failure) {
+    let saved = Kernel.blockSignals()
+    defer { Kernel.restoreSignals(saved) }
+    let lock = memory.inlineLock
+    lock.lock()
+    defer { lock.unlock() }
+    try body(InlineFaults(memory))
   }
 
   private func insert(_ start: UInt, _ end: UInt, _ region: UInt) throws(Errno) {
-    let count = count.load(ordering: .relaxed)
+    let count = unsafe list.pointee.count.load(ordering: .relaxed)
     guard count < InlineFaults.capacity else { throw Errno.noMemory }
     beginChange()
     var position = count
@@ -118,17 +107,19 @@ struct InlineFaults: ~Copyable, @unchecked Sendable {
     unsafe entries[position].start.store(start, ordering: .relaxed)
     unsafe entries[position].end.store(end, ordering: .relaxed)
     unsafe entries[position].region.store(region, ordering: .relaxed)
-    self.count.store(count + 1, ordering: .relaxed)
+    unsafe list.pointee.count.store(count + 1, ordering: .relaxed)
     endChange()
   }
 
-  private func remove(_ start: UInt) {
-    let count = count.load(ordering: .relaxed)
+  private func remove(_ start: UInt, _ region: UInt) {
+    let count = unsafe list.pointee.count.load(ordering: .relaxed)
     for position in 0..<count
-    where unsafe entries[position].start.load(ordering: .relaxed) == start {
+    where unsafe entries[position].start.load(ordering: .relaxed) == start
+      && entries[position].region.load(ordering: .relaxed) == region
+    {
       beginChange()
       for next in position + 1..<max(count, position + 1) { move(next, to: next - 1) }
-      self.count.store(count - 1, ordering: .relaxed)
+      unsafe list.pointee.count.store(count - 1, ordering: .relaxed)
       endChange()
       return
     }
@@ -143,19 +134,20 @@ struct InlineFaults: ~Copyable, @unchecked Sendable {
   }
 
   private func beginChange() {
-    sequence.add(1, ordering: .relaxed)
+    unsafe list.pointee.sequence.add(1, ordering: .relaxed)
     // The odd number is seen before any entry changes, or the change is not seen.
     atomicMemoryFence(ordering: .sequentiallyConsistent)
   }
 
   private func endChange() {
     // Releasing: whoever sees the even number sees the entries as they are now.
-    sequence.add(1, ordering: .releasing)
+    unsafe list.pointee.sequence.add(1, ordering: .releasing)
+    waiters.wake()
   }
 
   // MARK: - Resolving, in a signal handler
 
-  /// Returns 0, or, if the address is not in a range of ours, the number of the list's state.
+  /// Returns 0, or, if the address is not in a range of ours, a number of the list's state.
   @_noLocks
   private func resolve(_ address: UInt) -> UInt64 {
     var state: UInt64 = 0
@@ -166,19 +158,24 @@ struct InlineFaults: ~Copyable, @unchecked Sendable {
     }
     // Counted there before it is no longer counted here.
     readers.end(turn)
-    guard let region = unsafe found else { return state }
+    // The sequence was even, and may be 0.
+    guard let region = unsafe found else { return state + 1 }
     unsafe InlineResolver(region: region).resolve(address)
     unsafe region.pointee.inlineResolvers.subtract(1, ordering: .releasing)
+    // The region may be gone by now; the list is not.
+    waiters.wake()
     return 0
   }
 
   @_noLocks
   private func find(_ address: UInt, _ state: inout UInt64) -> UnsafeMutablePointer<RegionState>? {
+    var wait = BriefWait(waiters)
+    defer { wait.end() }
     while true {
       // Acquiring: the entries are read after the number.
-      let before = sequence.load(ordering: .acquiring)
+      let before = unsafe list.pointee.sequence.load(ordering: .acquiring)
       var low = 0
-      var high = count.load(ordering: .relaxed)
+      var high = unsafe list.pointee.count.load(ordering: .relaxed)
       while low < high {
         let middle = (low + high) / 2
         if unsafe entries[middle].start.load(ordering: .relaxed) <= address {
@@ -193,11 +190,11 @@ struct InlineFaults: ~Copyable, @unchecked Sendable {
       }
       // The entries were read before the number is read again.
       atomicMemoryFence(ordering: .acquiring)
-      if before & 1 == 0, sequence.load(ordering: .relaxed) == before {
+      if before & 1 == 0, unsafe list.pointee.sequence.load(ordering: .relaxed) == before {
         state = before
         return unsafe UnsafeMutablePointer(bitPattern: region)
       }
-      Kernel.yield()
+      wait.next()
     }
   }
 }

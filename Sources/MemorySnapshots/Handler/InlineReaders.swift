@@ -1,29 +1,27 @@
 internal import Synchronization
-internal import SystemPackage
 
 /// Counts the threads that search the list of `InlineFaults`, so that no region is freed between
 /// being found and being counted as in use. Whoever waits for them to be done waits for those that
 /// were there before, whatever comes after: threads are counted in turns, and a new one is begun.
 ///
-/// Safe to share: all words are atomic.
+/// Safe to share: all words are atomic, and in memory that is never unmapped. It is empty in the
+/// child of a fork, where the threads that were counted are not.
 @safe
 struct InlineReaders: @unchecked Sendable {
-  private struct Words: ~Copyable {
-    let turn = Atomic<Int>(0)
-    let even = Atomic<Int>(0)
-    let odd = Atomic<Int>(0)
+  /// All zeros at first.
+  struct Words: ~Copyable {
+    fileprivate let turn = Atomic<Int>(0)
+    fileprivate let even = Atomic<Int>(0)
+    fileprivate let odd = Atomic<Int>(0)
   }
 
   private let words: UnsafeMutablePointer<Words>
+  private let waiters: BriefWaiters
 
-  /// In a page that is empty in the child of a fork, where the threads that were counted are not.
-  init() throws(Errno) {
-    let page = try Mapping(anonymous: Kernel.pageSize)
-    try Kernel.advise(page.address, page.byteCount, Kernel.doFork)
-    try Kernel.advise(page.address, page.byteCount, Kernel.wipeOnFork)
-    // Never zero: a mapping has an address.
-    unsafe words = UnsafeMutablePointer(bitPattern: page.release()).unsafelyUnwrapped
-    unsafe words.initialize(to: Words())
+  @_noLocks
+  init(_ memory: ProcessMemory) {
+    unsafe words = memory.inlineReaders
+    waiters = memory.inlineWaiters
   }
 
   /// Counts this thread. Returns the turn to end with.
@@ -34,17 +32,22 @@ struct InlineReaders: @unchecked Sendable {
       let turn = unsafe words.pointee.turn.load(ordering: .sequentiallyConsistent)
       add(1, in: turn)
       if unsafe words.pointee.turn.load(ordering: .sequentiallyConsistent) == turn { return turn }
-      add(-1, in: turn)
+      end(turn)
     }
   }
 
   @_noLocks
-  func end(_ turn: Int) { add(-1, in: turn) }
+  func end(_ turn: Int) {
+    add(-1, in: turn)
+    waiters.wake()
+  }
 
   /// Waits until the threads that are counted now are done. One caller at a time.
   func waitForAll() {
     let turn = unsafe words.pointee.turn.add(1, ordering: .sequentiallyConsistent).oldValue
-    while count(in: turn) != 0 { Kernel.yield() }
+    var wait = BriefWait(waiters)
+    defer { wait.end() }
+    while count(in: turn) != 0 { wait.next() }
   }
 
   @_noLocks

@@ -13,6 +13,10 @@ struct Futex: @unchecked Sendable {
     unsafe word.initialize(to: Atomic(0))
   }
 
+  /// A word in memory of the caller's, who does not call `deallocate()`.
+  @_noLocks
+  init(at word: UnsafeMutablePointer<Atomic<UInt32>>) { unsafe self.word = word }
+
   func deallocate() {
     unsafe word.deinitialize(count: 1)
     unsafe word.deallocate()
@@ -23,6 +27,10 @@ struct Futex: @unchecked Sendable {
     // Acquiring: pairs with the release in `exchange` and `add`.
     unsafe word.pointee.load(ordering: .acquiring)
   }
+
+  /// For a look that may miss what has just happened.
+  @_noLocks
+  func loadRelaxed() -> UInt32 { unsafe word.pointee.load(ordering: .relaxed) }
 
   /// Sequentially consistent, because every user pairs it with a load of something else.
   @_noLocks

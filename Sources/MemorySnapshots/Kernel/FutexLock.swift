@@ -6,13 +6,8 @@
 /// Safe to share: the value is reached with the lock held alone.
 @safe
 struct FutexLock<Value>: ~Copyable, @unchecked Sendable {
-  private let state = Futex()
+  private let mutex = FutexMutex(Futex())
   private let value: UnsafeMutablePointer<Value>
-
-  private static var free: UInt32 { 0 }
-  private static var held: UInt32 { 1 }
-  /// Held, and somebody sleeps.
-  private static var contended: UInt32 { 2 }
 
   init(_ value: consuming sending Value) {
     unsafe self.value = .allocate(capacity: 1)
@@ -22,16 +17,14 @@ struct FutexLock<Value>: ~Copyable, @unchecked Sendable {
   deinit {
     unsafe value.deinitialize(count: 1)
     unsafe value.deallocate()
-    state.deallocate()
+    mutex.deallocate()
   }
 
   func withLock<Result: ~Copyable, Failure: Error>(
     _ body: (inout Value) throws(Failure) -> Result
   ) throws(Failure) -> Result {
-    if !state.compareExchange(Self.free, Self.held) {
-      while state.exchange(Self.contended) != Self.free { state.wait(while: Self.contended) }
-    }
-    defer { unlock() }
+    mutex.lock()
+    defer { mutex.unlock() }
     return try unsafe body(&value.pointee)
   }
 
@@ -39,12 +32,34 @@ struct FutexLock<Value>: ~Copyable, @unchecked Sendable {
   func withLockIfAvailable<Result, Failure: Error>(
     _ body: (inout Value) throws(Failure) -> Result
   ) throws(Failure) -> Result? {
-    guard state.compareExchange(Self.free, Self.held) else { return nil }
-    defer { unlock() }
+    guard mutex.tryLock() else { return nil }
+    defer { mutex.unlock() }
     return try unsafe body(&value.pointee)
   }
+}
 
-  private func unlock() {
+/// The lock by itself, on a word of the caller's. Whoever waits sleeps, from the start: a waiter of
+/// real-time priority leaves the processor to the holder.
+struct FutexMutex: Sendable {
+  private let state: Futex
+
+  private static var free: UInt32 { 0 }
+  private static var held: UInt32 { 1 }
+  /// Held, and somebody sleeps.
+  private static var contended: UInt32 { 2 }
+
+  init(_ word: Futex) { state = word }
+
+  func deallocate() { state.deallocate() }
+
+  func lock() {
+    guard !tryLock() else { return }
+    while state.exchange(Self.contended) != Self.free { state.wait(while: Self.contended) }
+  }
+
+  func tryLock() -> Bool { state.compareExchange(Self.free, Self.held) }
+
+  func unlock() {
     if state.exchange(Self.free) == Self.contended { state.wakeAll() }
   }
 }

@@ -5,7 +5,8 @@ internal import SystemPackage
 // MARK: - Threads, signals and waiting
 
 extension Kernel {
-  /// Starts a named thread that takes no signal.
+  /// Starts a named thread that takes no signal but SIGPROF, with attributes of its own: ordinary policy,
+  /// the processors that any thread of the process may use, the least niceness among them.
   static func startThread(
     named name: String, _ body: @convention(c) (UnsafeMutableRawPointer) -> Void,
     _ argument: UnsafeMutableRawPointer
@@ -23,7 +24,8 @@ extension Kernel {
   typealias SignalMask = cuserfault_signal_mask
 
   /// Blocks the signals whose handlers are the application's. Such a handler may write to a region:
-  /// run in the middle of a page claim or a closed gate, it would wait for itself.
+  /// run in the middle of a page claim or a closed gate, it would wait for itself. SIGPROF stays open,
+  /// for crash reporters stop threads by it; its handler must not write to a region.
   @_noLocks
   static func blockSignals() -> SignalMask {
     var saved = cuserfault_signal_mask()
@@ -49,6 +51,13 @@ extension Kernel {
 
   @_noLocks
   static func yield() { cuserfault_yield() }
+
+  /// Waits a moment before something that may succeed later is tried again, for the `attempt`th time.
+  /// Sleeps after a few: sched_yield(2) leaves the processor to threads of the same priority alone.
+  @_noLocks
+  static func pause(_ attempt: Int) {
+    if attempt < 16 { cuserfault_yield() } else { cuserfault_sleep(100_000) }
+  }
 
   @_noLocks
   static func futexWait(_ word: UnsafeMutableRawPointer, _ expected: UInt32, _ nanoseconds: Int64) {

@@ -58,6 +58,7 @@ extension RegionState {
     if older != 0 { unsafe store.pointee.record(older).pointee.newer = newer }
     endUnlinking()
     table.publish(page, table.word(page).claimed(.free))
+    briefWaiters.wake()
     freeContent(VersionLocation(bits: unsafe record.pointee.location.load(ordering: .relaxed)))
     unsafe store.pointee.deallocateRecord(number)
   }
@@ -65,10 +66,12 @@ extension RegionState {
   /// Takes the claim that keeps resolvers of the page out while its versions are unlinked. They
   /// hold theirs for a few pages' copying at most.
   func lock(_ page: Int) -> PageWord {
+    var wait = BriefWait(briefWaiters)
+    defer { wait.end() }
     while true {
       let word = table.word(page)
       if word.isFree, table.claim(page, seen: word, .locked) { return word }
-      Kernel.yield()
+      wait.next()
     }
   }
 

@@ -16,7 +16,8 @@ extension MemoryRegion {
     case handlerThread
     /// The faulting thread itself, in a SIGBUS handler. Fastest. A system call that writes into a
     /// protected page fails with EFAULT (call `prepareToWrite(_:)` first), and a thread that blocks
-    /// SIGBUS is killed by the kernel.
+    /// SIGBUS is killed by the kernel. The application's own handler of SIGBUS goes in before the first
+    /// such region, or calls the action that it found.
     case inline
   }
 

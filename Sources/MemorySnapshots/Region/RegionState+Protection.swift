@@ -120,7 +120,7 @@ extension RegionState {
     var status = Kernel.writeProtect(descriptor, start, length)
     var attempt = 0
     while status == -EAGAIN, attempt < RegionState.retries {
-      Kernel.yield()
+      Kernel.pause(attempt)
       status = Kernel.writeProtect(descriptor, start, length)
       attempt += 1
     }
@@ -135,7 +135,7 @@ extension RegionState {
     while Kernel.writeUnprotect(descriptor, start, run.count * pageSize) == -EAGAIN,
       attempt < RegionState.retries
     {
-      Kernel.yield()
+      Kernel.pause(attempt)
       attempt += 1
     }
   }

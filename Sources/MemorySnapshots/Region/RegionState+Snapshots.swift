@@ -170,6 +170,7 @@ extension RegionState {
     let word = lock(page)
     let newer = unsafe record.pointee.newer
     table.publish(page, word)
+    briefWaiters.wake()
     guard newer != 0 else { return nil }
     let upper = unsafe store.pointee.record(newer).pointee.upper.load(ordering: .relaxed)
     return epochs.contains(upper) ? newer : nil

@@ -64,6 +64,8 @@ struct RegionState: ~Copyable {
   let isUnprotectable = Atomic<Bool>(false)
   /// Whether the kernel has refused to wake threads, which the keeper is to do then.
   let owesWake = Atomic<Bool>(false)
+  /// Threads that wait for a page's claim, or for links between versions that are being changed.
+  let briefWaiters = BriefWaiters()
   /// How many threads resolve faults of theirs at present.
   let inlineResolvers = Atomic<Int>(0)
   /// Whether the last snapshot has gone and the keeper is to lift the protection.
@@ -118,6 +120,7 @@ struct RegionState: ~Copyable {
   deinit {
     gate.deallocate()
     relief.deallocate()
+    briefWaiters.deallocate()
   }
 
   var byteCount: Int {

@@ -35,6 +35,8 @@ extension FaultResolver {
   @_noLocks
   func preserve(_ range: Range<Int>, _ cause: PreserveCause) -> Int {
     var page = range.lowerBound
+    var wait = unsafe BriefWait(region.pointee.briefWaiters)
+    defer { wait.end() }
     while page < range.upperBound {
       let word = unsafe region.pointee.table.word(page)
       if word.isFree, needsNoPreserving(page, word) {
@@ -49,7 +51,7 @@ extension FaultResolver {
         return claimed.end
       }
       // Somebody else has the claim.
-      if claimed.end == page { Kernel.yield() }
+      if claimed.end == page { wait.next() }
       page = claimed.end
     }
     return page

@@ -19,8 +19,10 @@ struct FaultResolver: @unchecked Sendable {
   enum Outcome {
     /// The page is open to writes, and its waiters are awake.
     case resolved
-    /// Somebody else resolves, or has resolved, the same page.
+    /// Somebody else had resolved the same page: it was opened again, and its waiters are awake.
     case duplicate
+    /// Somebody else is resolving the same page, and will open it or wake its waiters.
+    case underWay
     /// The gate is closed: whoever opens it wakes the thread, which faults anew.
     case parkedAtGate
     /// No slot is free: whoever frees one wakes the thread, which faults anew.
@@ -54,6 +56,8 @@ struct FaultResolver: @unchecked Sendable {
   /// The same with the gate passed.
   @_noLocks
   func resolveInsideGate(_ page: Int) -> Outcome {
+    var wait = unsafe BriefWait(region.pointee.briefWaiters)
+    defer { wait.end() }
     while true {
       let word = unsafe region.pointee.table.word(page)
       if needsNoPreserving(page, word) {
@@ -67,10 +71,10 @@ struct FaultResolver: @unchecked Sendable {
       case .resolving:
         // Its holder has not published yet: its un-protecting is still to come, and wakes. If it
         // finds no slot instead, it wakes, or whoever makes room does.
-        return .duplicate
+        return .underWay
       case .locked:
         // A few stores long; protection stays, so the fault is ours.
-        Kernel.yield()
+        wait.next()
       case .free:
         let claimed = claim(page..<page + 1, .fault)
         if claimed.isStarved {
@@ -113,6 +117,7 @@ struct FaultResolver: @unchecked Sendable {
       else { break }
       guard batch.add(page, word, expected: pages.upperBound - page) else {
         unsafe region.pointee.table.publish(page, word)
+        unsafe region.pointee.briefWaiters.wake()
         // Messages that were dropped for the sake of this claim have to be sent anew. A fault or an
         // intent leaves word, and whoever makes room wakes; a guess is given up.
         if cause.isGuess { wake(page) }
@@ -133,6 +138,7 @@ struct FaultResolver: @unchecked Sendable {
       let word = unsafe region.pointee.table.word(page)
       unsafe region.pointee.table.publish(page, word.claimed(.free))
     }
+    unsafe region.pointee.briefWaiters.wake()
   }
 
   /// True if the page is not to be protected at present.
@@ -155,7 +161,7 @@ struct FaultResolver: @unchecked Sendable {
     var attempt = 0
     // EAGAIN: the address space is being changed by a fork or a remapping; it passes.
     while status == -EAGAIN, attempt < FaultResolver.retries {
-      Kernel.yield()
+      Kernel.pause(attempt)
       status = Kernel.writeUnprotect(descriptor, start, length)
       attempt += 1
     }

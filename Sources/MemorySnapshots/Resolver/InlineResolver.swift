@@ -29,16 +29,34 @@ struct InlineResolver {
         unsafe region.pointee.counters.serviceTime.add(nanoseconds: Kernel.nanoseconds() &- began)
         return
       case .duplicate:
-        // The access is repeated when the signal handler returns, and faults again if the other
-        // thread is not done by then.
         unsafe region.pointee.counters.duplicateMessages.add(1, ordering: .relaxed)
-        Kernel.yield()
+        return
+      case .underWay:
+        unsafe region.pointee.counters.duplicateMessages.add(1, ordering: .relaxed)
+        waitForHolder(of: page)
+        // The access is repeated when the signal handler returns, and faults again if need be.
         return
       case .parkedAtGate, .starved:
         unsafe region.pointee.counters.parkedFaults.add(1, ordering: .relaxed)
         unsafe region.pointee.relief.wait(since: reliefs)
       }
     }
+  }
+
+  /// Waits until whoever has the claim on the page has given it back; a few times, because another
+  /// may have taken it by the next look. Outside the gate, which a snapshot may be waiting for.
+  @_noLocks
+  private func waitForHolder(of page: Int) {
+    var wait = unsafe BriefWait(region.pointee.briefWaiters)
+    defer { wait.end() }
+    for _ in 0..<InlineResolver.looksAtClaim {
+      wait.next()
+      guard case .resolving = unsafe region.pointee.table.word(page).claim else { return }
+    }
+  }
+
+  private static var looksAtClaim: Int {
+    @_noLocks get { 64 }
   }
 
   /// How many pages of a view are filled at the most when one is read.

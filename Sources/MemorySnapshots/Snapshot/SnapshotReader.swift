@@ -152,6 +152,8 @@ struct SnapshotReader: @unchecked Sendable {
   /// The oldest version of the page whose interval reaches the snapshot.
   @_noLocks
   private func version(of page: Int) -> Version? {
+    var wait = unsafe BriefWait(region.pointee.briefWaiters)
+    defer { wait.end() }
     while true {
       // Acquiring: the links are read after the number.
       let sequence = unsafe region.pointee.unlinkSequence.load(ordering: .acquiring)
@@ -160,7 +162,7 @@ struct SnapshotReader: @unchecked Sendable {
       if sequence & 1 == 0, case .found(let version) = walk(word.newestVersion, sequence) {
         return version
       }
-      Kernel.yield()
+      wait.next()
     }
   }
 

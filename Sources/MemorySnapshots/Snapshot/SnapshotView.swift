@@ -36,7 +36,9 @@ public struct SnapshotView: ~Copyable, @unchecked Sendable {
       let file = region.memory.file
       let mapping = try SnapshotView.map(region, file)
       guard let index = snapshot.openView(mapping.address, isCopiedByKernel: file != nil) else {
-        if unsafe region.state.pointee.resolvesInline { InlineFaults.remove(mapping.address) }
+        if unsafe region.state.pointee.resolvesInline {
+          unsafe InlineFaults.remove(mapping.address, of: region.state)
+        }
         throw SnapshotError(
           .outOfResources, operation: operation,
           message: "the region has \(ViewTable.capacity) views, the most there can be; let some go")
@@ -158,7 +160,7 @@ extension MemorySnapshot {
       return held
     }
     if unsafe !state.pointee.views.entry(index).pointee.isCopiedByKernel {
-      if unsafe state.pointee.resolvesInline { InlineFaults.remove(address) }
+      if unsafe state.pointee.resolvesInline { unsafe InlineFaults.remove(address, of: state) }
       try? Kernel.unregister(unsafe state.pointee.descriptor, address, byteCount)
     }
     if held > 0 {

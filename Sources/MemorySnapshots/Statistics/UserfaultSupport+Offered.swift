@@ -1,16 +1,17 @@
 internal import Synchronization
 
 extension UserfaultSupport {
-  private static let knownFeatures = FutexLock<Features?>(nil)
-
   /// What the kernel offers: asked for once, as it does not change while it runs. An answer that
   /// could not be had for want of a descriptor is not kept.
   static var offeredFeatures: Features {
-    knownFeatures.withLock { known in
-      if let known { return known }
-      let support = UserfaultSupport()
-      if support.method != nil, !support.features.isEmpty { known = support.features }
-      return support.features
+    let memory = try? ProcessMemory.get()
+    // Relaxed, and without a lock: whoever finds nothing asks, and finds the same as everybody.
+    let known = unsafe memory?.kernelFeatures.pointee.load(ordering: .relaxed) ?? 0
+    if known != 0 { return Features(rawValue: known) }
+    let support = UserfaultSupport()
+    if support.method != nil {
+      unsafe memory?.kernelFeatures.pointee.store(support.features.rawValue, ordering: .relaxed)
     }
+    return support.features
   }
 }

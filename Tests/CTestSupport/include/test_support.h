@@ -1,7 +1,9 @@
 #ifndef TEST_SUPPORT_H
 #define TEST_SUPPORT_H
 
+#include "bus_signals.h"
 #include "hostile.h"
+#include "scheduling.h"
 
 /// mallopt(3): arenas never shrink, and hold large blocks too.
 void test_support_keep_arenas(void);

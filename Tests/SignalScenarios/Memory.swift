@@ -1,0 +1,89 @@
+import Glibc
+import MemorySnapshots
+
+/// SplitMix64: the same numbers in each run.
+struct Numbers {
+  private var state: UInt64
+
+  init(seed: Int) { state = UInt64(seed) }
+
+  mutating func next(below bound: Int) -> Int {
+    state &+= 0x9e37_79b9_7f4a_7c15
+    var mixed = (state ^ state >> 30) &* 0xbf58_476d_1ce4_e5b9
+    mixed = (mixed ^ mixed >> 27) &* 0x94d0_49bb_1331_11eb
+    return Int((mixed ^ mixed >> 31) % UInt64(bound))
+  }
+}
+
+/// A region with a snapshot whose pages hold `value`, and a view of it.
+final class Piece {
+  let region: MemoryRegion
+  let snapshot: MemorySnapshot
+  private let view: SnapshotView
+  private let value: UInt64
+
+  init(pages: Int, _ backing: MemoryRegion.Backing, value: UInt64) throws {
+    let options = MemoryRegion.Options(backing: backing, faultDelivery: delivery)
+    region = try MemoryRegion(byteCount: pages * pageSize, options: options)
+    self.value = value
+    for page in 0..<pages { Piece.store(value, in: region, page) }
+    snapshot = try region.makeSnapshot()
+    view = try snapshot.makeView()
+  }
+
+  var pages: Int { region.byteCount / pageSize }
+
+  private static func store(_ value: UInt64, in region: MemoryRegion, _ page: Int) {
+    unsafe region.baseAddress.storeBytes(of: value, toByteOffset: page * pageSize, as: UInt64.self)
+  }
+
+  func write(_ value: UInt64, to page: Int) { Piece.store(value, in: region, page) }
+
+  /// Whether the snapshot and its view are as they were taken.
+  func isIntact() throws -> Bool {
+    for page in 0..<pages {
+      var word: UInt64 = 0
+      let start = page * pageSize
+      try unsafe withUnsafeMutableBytes(of: &word) {
+        try unsafe snapshot.copyBytes(in: start..<start + 8, into: $0)
+      }
+      let seen = unsafe view.withUnsafeBytes {
+        unsafe $0.load(fromByteOffset: start, as: UInt64.self)
+      }
+      guard word == value, seen == value else { return false }
+    }
+    return true
+  }
+}
+
+/// Runs `body` in a forked child. Returns its status: 0 if `body` says true.
+func statusOfChild(_ body: () throws -> Bool) -> Int32 {
+  let child = fork()
+  if child == 0 {
+    // Not inherited; a child that hangs is the failure looked for.
+    alarm(60)
+    let isRight = (try? body()) ?? false
+    _exit(isRight ? 0 : 1)
+  }
+  var status: Int32 = -1
+  while unsafe waitpid(child, &status, 0) < 0, errno == EINTR {}
+  return status
+}
+
+func startThread(_ body: @escaping @Sendable () -> Void) -> pthread_t {
+  final class Body: Sendable {
+    let run: @Sendable () -> Void
+    init(_ run: @escaping @Sendable () -> Void) { self.run = run }
+  }
+  var thread = pthread_t()
+  let argument = unsafe Unmanaged.passRetained(Body(body)).toOpaque()
+  let status = unsafe pthread_create(
+    &thread, nil,
+    { argument in
+      guard let argument = unsafe argument else { return nil }
+      unsafe Unmanaged<Body>.fromOpaque(argument).takeRetainedValue().run()
+      return nil
+    }, argument)
+  check(status == 0, "pthread_create: \(status)")
+  return thread
+}
