@@ -112,12 +112,6 @@ extension Kernel {
     _ = try check(status)
   }
 
-  /// lseek(2) SEEK_DATA: the first byte at or after `offset` that is not in a hole.
-  static func nextData(_ file: Int32, from offset: Int) -> Int? {
-    let position = cuserfault_next_data(file, UInt64(offset))
-    return position < 0 ? nil : Int(position)
-  }
-
   @_noLocks
   static func copyBytes(from source: UInt, to destination: UInt, count: Int) {
     guard let from = unsafe UnsafeRawPointer(bitPattern: source),

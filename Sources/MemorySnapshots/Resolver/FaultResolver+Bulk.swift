@@ -102,7 +102,8 @@ extension FaultResolver {
         try? unsafe region.pointee.protect(page..<page + 1)
       }
     }
-    batch.finish()
+    // These were left open for the copy.
+    batch.finish(protected: 0..<0)
     for page in run {
       let word = unsafe region.pointee.table.word(page)
       if word.claim == .resolving {

@@ -31,11 +31,12 @@ public struct SnapshotView: ~Copyable, @unchecked Sendable {
     let region = snapshot.region
     try region.checkProcess(operation)
     try region.checkProtection(operation)
+    try region.checkMerging(operation)
     try snapshot.beginUse(operation)
     do throws(SnapshotError) {
-      let file = region.memory.file
-      let mapping = try SnapshotView.map(region, file)
-      guard let index = snapshot.openView(mapping.address, isCopiedByKernel: file != nil) else {
+      let hasFile = region.memory.hasFile
+      let mapping = try SnapshotView.map(region)
+      guard let index = snapshot.openView(mapping.address, isCopiedByKernel: hasFile) else {
         if unsafe region.state.pointee.resolvesInline { InlineFaults.remove(mapping.address) }
         throw SnapshotError(
           .outOfResources, operation: operation,
@@ -44,16 +45,16 @@ public struct SnapshotView: ~Copyable, @unchecked Sendable {
       address = mapping.release()
       self.index = index
       self.snapshot = snapshot
-      if file != nil { snapshot.fillView(at: address) }
+      if hasFile { snapshot.fillView(at: address) }
     } catch {
       snapshot.endUse()
       throw error
     }
   }
 
-  private static func map(_ region: MemoryRegion, _ file: Int32?) throws(SnapshotError) -> Mapping {
+  private static func map(_ region: MemoryRegion) throws(SnapshotError) -> Mapping {
     do throws(Errno) {
-      if let file { return try Mapping(file: file, byteCount: region.byteCount, shared: false) }
+      if region.memory.hasFile { return try region.memory.mapPrivately() }
       let mapping = try Mapping(anonymous: region.byteCount)
       try Kernel.registerForMissingPages(
         unsafe region.state.pointee.descriptor, mapping.address, mapping.byteCount)
@@ -62,7 +63,7 @@ public struct SnapshotView: ~Copyable, @unchecked Sendable {
       }
       return mapping
     } catch {
-      throw .systemCall("mapping a view", error)
+      throw region.fileError("mapping a view", error)
     }
   }
 
