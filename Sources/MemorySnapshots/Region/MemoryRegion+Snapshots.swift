@@ -14,7 +14,7 @@ extension MemoryRegion {
   ///
   /// - Returns: The snapshot, which keeps the region alive.
   /// - Throws: `SnapshotError` with `.outOfResources` or `.systemCall` if the kernel refuses to
-  ///   protect, `.protectionLost` if the library's descriptors were closed; the region is as before.
+  ///   protect, `.protectionLost` if writes go unseen; the region is as before.
   /// - Complexity: O(pages written to since the last snapshot), about 1 µs for each run of them; the
   ///   first one O(region), about 9 ms per GiB (0.02 ms in huge pages). The corresponding system
   ///   call is `ioctl(UFFDIO_WRITEPROTECT)`.

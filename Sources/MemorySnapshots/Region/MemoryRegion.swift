@@ -15,7 +15,8 @@ internal import SystemPackage
 /// thread-safe as any other.
 ///
 /// The application must not unmap, remap or change the protection of the memory itself, nor give
-/// pages back with madvise(2): use `discard(_:)`. Devices that write to pinned pages (O_DIRECT,
+/// pages back with madvise(2): use `discard(_:)`. Nor must it let private memory be merged
+/// (MADV_MERGEABLE): that voids the snapshots. Devices that write to pinned pages (O_DIRECT,
 /// registered io_uring buffers) bypass the protection: call `prepareToWrite(_:)` first and keep
 /// snapshots out of the way.
 ///

@@ -4,7 +4,8 @@ internal import SystemPackage
 
 /// A snapshot as plain, contiguous memory, for any code that reads bytes.
 ///
-/// Read it from any thread, while writers run. Over a `.sharedMemory` region it is a private mapping
+/// Read it from any thread, while writers run. What it shows may be wrong once protection was lost
+/// (`MemorySnapshot.isInvalidated`): nothing tells a reader of memory. Over a `.sharedMemory` region it is a private mapping
 /// of the same file: making one copies nothing but the pages that have changed since the snapshot,
 /// and a page that changes later is copied by the kernel. Over other regions its pages are copied as
 /// they are first read, up to 64 at a time.
@@ -107,8 +108,9 @@ extension MemorySnapshot {
   /// The snapshot as plain memory: see `SnapshotView`.
   ///
   /// - Returns: The view, which keeps the snapshot and is unmapped when it goes.
-  /// - Throws: `SnapshotError` with `.released`, `.invalidated`, or `.outOfResources` if the address
-  ///   space or the number of mappings is exhausted.
+  /// - Throws: `SnapshotError` with `.released`, `.invalidated`, `.protectionLost`, also if the number of
+  ///   the memory file was closed, or `.outOfResources` if the address space or the number of mappings is
+  ///   exhausted.
   /// - Complexity: O(pages changed since the snapshot) for a `.sharedMemory` region, else O(1). The
   ///   corresponding system call is mmap(2).
   public func makeView() throws(SnapshotError) -> SnapshotView {
