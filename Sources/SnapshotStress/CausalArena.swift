@@ -68,7 +68,7 @@ final class CausalArena: StressArena {
       var controller = CausalController(self, $0, writers: writers)
       try controller.run()
     }
-    return writers + [controller]
+    return writers + [controller, makeChecker(journal)]
   }
 
   func beginRelief() { shelf.beginRelief() }

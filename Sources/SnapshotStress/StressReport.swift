@@ -19,6 +19,8 @@ package struct StressReport: Sendable, Codable {
     package var discards = 0
     package var prepares = 0
     package var changeLists = 0
+    /// Comparisons of a region with what the kernel says.
+    package var consistencyChecks = 0
   }
 
   package var seed: UInt64
@@ -60,7 +62,8 @@ extension StressReport: CustomStringConvertible {
         + "\(invalidations) invalidated",
       "checked: \(done.reads) reads, \(done.views) views, \(done.streams) streams, "
         + "\(done.restores) restores, \(done.changeLists) change lists",
-      "besides: \(done.discards) discards, \(done.prepares) write intents",
+      "besides: \(done.discards) discards, \(done.prepares) write intents, "
+        + "\(done.consistencyChecks) comparisons with the kernel",
       "write faults: \(writeFaults), pages copied: \(pagesCopied)",
       "full stores: \(parkedFaults) faults put aside, \(reliefs) times all snapshots released for one",
       "violations: \(violations.count)",

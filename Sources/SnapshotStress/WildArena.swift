@@ -43,7 +43,7 @@ final class WildArena: StressArena {
     let others = ["taker", "reader 0", "reader 1", "meddler"].enumerated().map { index, name in
       StressThread(name) { try self.run(2 + index, $0, writers) }
     }
-    return writers + others
+    return writers + others + [makeChecker(journal)]
   }
 
   func beginRelief() { shelf.beginRelief() }

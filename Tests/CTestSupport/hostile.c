@@ -196,3 +196,8 @@ void *test_support_move(void *address, size_t count) {
   moved = mremap(address, count, count, MREMAP_MAYMOVE | MREMAP_FIXED, place);
   return moved == MAP_FAILED ? NULL : moved;
 }
+
+int test_support_merge_everything(bool may_merge) {
+  // PR_SET_MEMORY_MERGE (Linux 6.4).
+  return prctl(67, may_merge, 0, 0, 0) < 0 ? -errno : 0;
+}

@@ -46,6 +46,55 @@ struct AdoptingTests {
     #expect(try snapshot.word(ofPage: 5) & 0xff == 3)
   }
 
+  /// A buffer over several mappings, for each of which the application has said something else.
+  @Test("What the application has said about forking and merging holds again afterwards")
+  func adviceIsKept() throws {
+    let memory = try TestMapping(.anonymous, pages: 8)
+    let base = unsafe try #require(unsafe memory.buffer.baseAddress)
+    #expect(unsafe madvise(base + 2 * pageSize, 2 * pageSize, MADV_DONTFORK) == 0)
+    let canMerge = unsafe madvise(base + 5 * pageSize, pageSize, MADV_MERGEABLE) == 0
+    let before = unsafe AdoptingTests.flags(memory.buffer)
+    #expect(before.map { $0.contains("dc") } == (0..<8).map { (2..<4).contains($0) })
+    #expect(before.map { $0.contains("mg") } == (0..<8).map { $0 == 5 && canMerge })
+    // The whole, and a part that begins and ends within a mapping of its own.
+    for pages in [0..<8, 1..<6] {
+      let part = unsafe UnsafeMutableRawBufferPointer(
+        rebasing: memory.buffer[pages.lowerBound * pageSize..<pages.upperBound * pageSize])
+      var region: MemoryRegion? = unsafe try MemoryRegion(adopting: part)
+      _ = try region?.makeSnapshot()
+      let meanwhile = unsafe AdoptingTests.flags(memory.buffer)
+      for page in pages {
+        #expect(meanwhile[page].contains("dc"))
+        #expect(!meanwhile[page].contains("mg"))
+      }
+      // A second region is refused, and changes nothing either.
+      #expect(unsafe AdoptingTests.refusal(of: part)?.code == .unprotectableMapping)
+      #expect(unsafe AdoptingTests.flags(memory.buffer) == meanwhile)
+      region = nil
+      #expect(unsafe AdoptingTests.flags(memory.buffer) == before)
+    }
+  }
+
+  /// What /proc/self/smaps says about each page (VmFlags), but for what the registration adds.
+  private static func flags(_ buffer: UnsafeMutableRawBufferPointer) -> [Set<Substring>] {
+    var flags = [Set<Substring>](repeating: [], count: buffer.count / pageSize)
+    let base = UInt(bitPattern: buffer.baseAddress)
+    var current: Range<UInt> = 0..<0
+    for line in kernelFile("/proc/self/smaps").split(separator: "\n") {
+      if line.hasPrefix("VmFlags:") {
+        for page in flags.indices where current.contains(base + UInt(page * pageSize)) {
+          flags[page] = Set(line.dropFirst(8).split(separator: " ")).intersection(["dc", "mg"])
+        }
+      } else if let bounds = line.split(separator: " ").first?.split(separator: "-"),
+        bounds.count == 2, let start = UInt(bounds[0], radix: 16),
+        let end = UInt(bounds[1], radix: 16)
+      {
+        current = start..<end
+      }
+    }
+    return flags
+  }
+
   private static func refusal(
     of buffer: UnsafeMutableRawBufferPointer
   ) -> (code: SnapshotError.Code, message: String)? {

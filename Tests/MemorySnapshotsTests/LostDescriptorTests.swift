@@ -62,6 +62,109 @@ struct LostDescriptorTests {
     #expect(fcntl(ends[0], F_GETFD) >= 0 && fcntl(ends[1], F_GETFD) >= 0)
   }
 
+  /// A half-empty region with a snapshot, whose descriptors are closed; or whose memory file's number is
+  /// another file's by now.
+  private static func closed(
+    _ mode: RegionMode, reusing other: TemporaryFile? = nil, isLocked: Bool = false
+  ) throws -> (MemoryRegion, MemorySnapshot) {
+    let before = openDescriptors()
+    let region = try MemoryRegion(pages: 64, mode)
+    let numbers = openDescriptors().subtracting(before)
+    region.fillPages(0..<32, with: 1)
+    if isLocked { #expect(unsafe mlock(region.baseAddress, 32 * pageSize) == 0) }
+    let snapshot = try region.makeSnapshot()
+    for number in numbers {
+      guard let other else {
+        close(number)
+        continue
+      }
+      let name = try FileManager.default.destinationOfSymbolicLink(
+        atPath: "/proc/self/fd/\(number)")
+      guard name.hasPrefix("/memfd:memory-snapshots") else { continue }
+      #expect(dup2(other.descriptor.rawValue, number) == number)
+    }
+    return (region, snapshot)
+  }
+
+  enum Use: String, CaseIterable, Codable { case write, consume, handOut, view, discard, restore }
+
+  private static func use(
+    _ use: Use, _ region: MemoryRegion, _ snapshot: MemorySnapshot
+  ) throws {
+    let file = try TemporaryFile()
+    switch use {
+    case .write: try snapshot.write(to: file.descriptor)
+    case .consume: try snapshot.consume(to: file.descriptor)
+    case .handOut: try unsafe snapshot.consume { _, _ in }
+    case .view: _ = try snapshot.makeView()
+    case .discard: try region.discard(0..<region.byteCount)
+    case .restore: try region.restore(to: snapshot)
+    }
+  }
+
+  @Test(
+    "With the descriptors closed, nothing is saved as zeros, handed out or discarded",
+    arguments: Use.allCases)
+  func useOfClosed(_ use: Use) async {
+    await #expect(processExitsWith: .success) { [use] in
+      endIfHanging()
+      for mode in RegionMode.tested {
+        // Another region keeps the threads, whose descriptors stay open.
+        let other = try MemoryRegion(pages: 1, mode)
+        let (region, snapshot) = try LostDescriptorTests.closed(mode)
+        let error = #expect(throws: SnapshotError.self) {
+          try LostDescriptorTests.use(use, region, snapshot)
+        }
+        #expect(error?.code == .protectionLost, "\(mode.testDescription)")
+        withExtendedLifetime(other) {}
+      }
+    }
+  }
+
+  @Test(
+    "Another file that gets the number of the memory file is neither read, mapped nor changed",
+    arguments: Use.allCases, [false, true])
+  func useOfReused(_ use: Use, _ isLocked: Bool) async {
+    await #expect(processExitsWith: .success) { [use, isLocked] in
+      endIfHanging()
+      for mode in RegionMode.tested(.sharedMemory) {
+        let content = [UInt8](repeating: 7, count: 64 * pageSize)
+        let file = try TemporaryFile(content)
+        let offset = try file.descriptor.seek(offset: 5, from: .start)
+        let (region, snapshot) = try LostDescriptorTests.closed(
+          mode, reusing: file, isLocked: isLocked)
+        let saved = try TemporaryFile()
+        var seen: [UInt8] = []
+        var failure: SnapshotError.Code?
+        do {
+          switch use {
+          case .write: try snapshot.write(to: saved.descriptor)
+          case .consume: try snapshot.consume(to: saved.descriptor)
+          case .handOut: try unsafe snapshot.consume { bytes, _ in unsafe seen += bytes }
+          default: try LostDescriptorTests.use(use, region, snapshot)
+          }
+        } catch let error as SnapshotError {
+          failure = error.code
+        }
+        // A view is a mapping of the file, and locked memory is discarded by it. All else does without.
+        let needsFile = use == .view || use == .discard && isLocked
+        #expect(failure == (needsFile ? .protectionLost : nil), "\(mode.testDescription)")
+        if use == .write || use == .consume { seen = try saved.read(0, region.byteCount) }
+        if !seen.isEmpty {
+          #expect(seen.count == region.byteCount)
+          #expect(seen[..<(region.byteCount / 2)].allSatisfy { $0 == 1 })
+          #expect(seen[(region.byteCount / 2)...].allSatisfy { $0 == 0 })
+        }
+        #expect(areEqual(try file.read(0, content.count), content))
+        #expect(try file.descriptor.seek(offset: 0, from: .current) == offset)
+        if use == .discard, !isLocked { #expect(region[3] == 0) }
+        if use != .consume, use != .handOut {
+          #expect(try snapshot.word(ofPage: 3) == 0x0101_0101_0101_0101)
+        }
+      }
+    }
+  }
+
   @Test("An epoll of the application's that gets the number of the library's is noticed")
   func reusedEpoll() async {
     await #expect(processExitsWith: .success) {

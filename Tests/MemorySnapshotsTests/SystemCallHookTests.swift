@@ -13,11 +13,14 @@ struct SystemCallHookTests {
     "cuserfault_join_thread", "cuserfault_signal_mask", "cuserfault_block_signals",
     "cuserfault_restore_signals", "cuserfault_thread_number", "cuserfault_forced_failure_words",
     "Glibc.close",
+    "cuserfault_sleep", "cuserfault_find_process_memory",
+    // Questions about merging, for which no answer is an answer.
+    "cuserfault_merges_everything", "cuserfault_may_merge", "cuserfault_has_merging",
     // A handler thread's own function.
     "poll in FaultHandlerThread.swift",
   ]
   private static let systemCalls =
-    "mmap|munmap|mremap|mprotect|madvise|mlock|mlockall|fstat|fcntl|fallocate|lseek|pread|pwrite"
+    "mmap|munmap|mremap|mprotect|mincore|madvise|mlock|mlockall|fstat|fcntl|fallocate|lseek|pread|pwrite"
     + "|poll|ftruncate|open|openat|ioctl|prctl|pipe|memfd_create|sigaction|pthread_[a-z_]+|syscall"
 
   @Test("Every one is made through `ask`, which tests can have refuse it")

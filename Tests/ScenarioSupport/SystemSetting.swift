@@ -1,12 +1,27 @@
+import Dispatch
 import Foundation
 import Testing
 
-private let systemState = NSRecursiveLock()
+/// Not a lock, which a task may not hold while it waits.
+private let systemState = DispatchSemaphore(value: 1)
 
 /// Runs `body` while no other test changes the state of the system.
 package func withSystemState<Result>(_ body: () throws -> Result) rethrows -> Result {
-  try systemState.withLock(body)
+  systemState.wait()
+  defer { systemState.signal() }
+  return try body()
 }
+
+/// The same for a test that waits for other tasks.
+package func withSystemState(
+  isolation: isolated (any Actor)? = #isolation, _ body: () async throws -> Void
+) async throws {
+  while !tryHoldingSystemState() { try await Task.sleep(for: .milliseconds(10)) }
+  defer { systemState.signal() }
+  try await body()
+}
+
+private func tryHoldingSystemState() -> Bool { systemState.wait(timeout: .now()) == .success }
 
 /// A file of /sys that a test writes to and puts back.
 package struct SystemSetting {

@@ -1,6 +1,9 @@
 #ifndef CUSERFAULT_PAGEMAP_H
 #define CUSERFAULT_PAGEMAP_H
 
+#include "cuserfault_attributes.h"
+
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -31,5 +34,24 @@ int cuserfault_pagemap_scan(int pagemap, uint64_t start, uint64_t end, uint64_t 
                             uint64_t maximum_pages,
                             struct cuserfault_page_region *_Nonnull regions, size_t capacity,
                             size_t *_Nonnull count, uint64_t *_Nonnull walk_end);
+
+/// The bit of a pagemap entry that says that the page is write-protected by userfaultfd (Linux 5.13):
+/// set for pages that are present, swapped out, or protected before they were ever populated.
+#define CUSERFAULT_PAGEMAP_WRITE_PROTECTED (1ull << 57)
+
+/// Reads up to `count` entries of this process's pagemap, from the page with number `first_page` on.
+/// Opens and closes the file: a descriptor that is kept could be closed, and be another file's.
+/// Returns how many were read, or a negated errno.
+int64_t cuserfault_read_pagemap(
+    uint64_t first_page, uint64_t *_Nonnull entries, size_t count) CUSERFAULT_REALTIME;
+
+/// The number of the first of `count` pages that is not write-protected as far as the pagemap says,
+/// counted from 0; `count` if all are. Or a negated errno.
+int64_t cuserfault_first_unprotected(uint64_t first_page, size_t count) CUSERFAULT_REALTIME;
+
+/// mincore(2): true if no page of the range can be a hole of the mapped memory file, because each is
+/// in memory.
+bool cuserfault_is_resident(const void *_Nonnull start, size_t page_count, size_t page_size)
+    CUSERFAULT_REALTIME;
 
 #endif

@@ -22,9 +22,12 @@ public struct SnapshotError: Error, Sendable, Hashable {
     case released
     /// The snapshot was given up because the store of pre-images was full.
     case invalidated
-    /// The application has closed the library's descriptors: writes to the region go unseen, and
-    /// its snapshots are void.
+    /// The application has closed the library's descriptors, or the kernel has merged pages of the
+    /// region with equal ones (KSM): writes to the region go unseen, and its snapshots are void.
     case protectionLost
+    /// `MemoryRegion.checkConsistency()` has found what the library and the kernel, or two parts of the
+    /// library, do not agree on.
+    case inconsistent
     /// A file descriptor reported an error while a snapshot was written to it.
     case writeFailed
     /// The object was made by the parent of this process.
@@ -89,11 +92,17 @@ extension SnapshotError {
       bytesWritten: bytesWritten)
   }
 
-  static func protectionLost(_ operation: String) -> SnapshotError {
+  static func protectionLost(_ operation: String, byMerging: Bool) -> SnapshotError {
     SnapshotError(
       .protectionLost, operation: operation,
-      message: "the descriptors of the region were closed, by close_range(2) perhaps, and writes "
-        + "have gone unseen since; spare descriptors that are not your own, and make a new region")
+      message: byMerging
+        ? "the kernel has merged pages of the region with equal ones (KSM), which takes their "
+          + "protection off, and writes may have gone unseen since; spare the region's memory "
+          + "madvise(MADV_MERGEABLE), call prctl(PR_SET_MEMORY_MERGE) before making regions if at "
+          + "all, and make a new region"
+        : "the descriptors of the region were closed, by close_range(2) perhaps, and writes "
+          + "have gone unseen since; spare descriptors that are not your own, and make a new region"
+    )
   }
 
   /// A failed system call that acquires something: sorts exhaustion from the rest.

@@ -1,3 +1,5 @@
+internal import SystemPackage
+
 /// A file descriptor with one owner, closed when that goes.
 struct Descriptor: ~Copyable {
   let rawValue: Int32
@@ -11,6 +13,16 @@ struct Descriptor: ~Copyable {
   /// False if somebody else has closed the number: it may be another file's by now. Files without an
   /// inode of their own, such as an eventfd(2), are not told from each other here.
   var isIntact: Bool { Kernel.fileIdentity(rawValue) == identity }
+
+  /// A number of the file's that nobody else knows, for a call that must not hit another file: ours may
+  /// be closed and used anew between a check and the call.
+  ///
+  /// - Throws: EBADF if the number is no longer the file's.
+  func duplicate() throws(Errno) -> Descriptor {
+    let copy = Descriptor(owning: try Kernel.duplicate(rawValue))
+    guard copy.identity == identity else { throw Errno.badFileDescriptor }
+    return copy
+  }
 
   deinit {
     // A number that is no longer ours is left alone.

@@ -7,22 +7,29 @@ internal import SystemPackage
 extension Kernel {
   /// open(2) for reading, close-on-exec.
   static func openForReading(_ path: String) throws(Errno) -> Int32 {
-    unsafe try check(ask(.open, answer(open(path, O_RDONLY | O_CLOEXEC))))
+    unsafe try check(ask(.open, answer(Glibc.open(path, O_RDONLY | O_CLOEXEC))))
   }
 
-  /// All that a file of /proc says, by open(2) and read(2).
-  static func readText(_ path: String) throws(Errno) -> String {
+  /// Calls `body` with each line of a file of /proc, until it returns false.
+  static func forEachLine(
+    of path: String, _ body: (Substring) -> Bool
+  ) throws(Errno) {
     let file = Descriptor(owning: try openForReading(path))
-    var text: [UInt8] = []
+    var unread: [UInt8] = []
     var block = [UInt8](repeating: 0, count: 64 << 10)
     while true {
       let status = unsafe block.withUnsafeMutableBytes { bytes in
-        unsafe ask(.read, answer(read(file.rawValue, bytes.baseAddress, bytes.count)))
+        unsafe ask(.read, answer(Glibc.read(file.rawValue, bytes.baseAddress, bytes.count)))
       }
       if status == -Int(EINTR) { continue }
       let count = try check(status)
-      if count == 0 { return String(decoding: text, as: UTF8.self) }
-      text += block[..<count]
+      if count == 0 { return }
+      unread += block[..<count]
+      guard let end = unread.lastIndex(of: UInt8(ascii: "\n")) else { continue }
+      for line in String(decoding: unread[...end], as: UTF8.self).split(separator: "\n") {
+        if !body(line) { return }
+      }
+      unread.removeSubrange(...end)
     }
   }
 

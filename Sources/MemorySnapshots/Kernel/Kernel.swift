@@ -44,6 +44,15 @@ enum Kernel {
 
   /// The same where nothing may allocate or lock: the compiler checks `answer`, too.
   @_noLocks @_transparent
+  static func askInFaultPath(_ call: SystemCall, _ answer: @autoclosure () -> Int) -> Int {
+    #if DEBUG
+      let refusal = ForcedFailure.refusal(of: call)
+      if refusal != 0 { return -Int(refusal) }
+    #endif
+    return answer()
+  }
+
+  @_noLocks @_transparent
   static func askInFaultPath(_ call: SystemCall, _ answer: @autoclosure () -> Int32) -> Int32 {
     #if DEBUG
       let refusal = ForcedFailure.refusal(of: call)
@@ -93,7 +102,7 @@ extension Kernel {
   static func unmap(_ address: UInt, _ byteCount: Int) {
     Leftovers.shared.retry()
     if tryToUnmap(address, byteCount) { return }
-    giveBack(address, byteCount)
+    emptyLeftover(address, byteCount)
     Leftovers.shared.add(address..<address + UInt(byteCount))
   }
 
@@ -103,7 +112,7 @@ extension Kernel {
   }
 
   /// Gives back the pages of memory of ours, whatever is mapped there, and locked or not.
-  private static func giveBack(_ address: UInt, _ byteCount: Int) {
+  private static func emptyLeftover(_ address: UInt, _ byteCount: Int) {
     // MADV_REMOVE is for shared memory alone; MADV_DONTNEED_LOCKED came with Linux 5.18.
     for advice in [MADV_REMOVE, MADV_DONTNEED, doNotNeedLocked] {
       do throws(Errno) { return try advise(address, byteCount, advice) } catch {}
@@ -189,14 +198,6 @@ extension Kernel {
       status = ask(.fallocate, cuserfault_punch_hole(file, start, UInt64(range.count)))
     } while status == -EINTR
     _ = try check(status)
-  }
-
-  /// lseek(2) SEEK_DATA: the first byte at or after `offset` that is not in a hole; `nil` if the file
-  /// ends in one.
-  static func nextData(_ file: Int32, from offset: Int) throws(Errno) -> Int? {
-    let position = ask(.lseek, Int(cuserfault_next_data(file, UInt64(offset))))
-    if position == -Int(ENXIO) { return nil }
-    return try check(position)
   }
 
   @_noLocks

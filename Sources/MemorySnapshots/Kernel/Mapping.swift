@@ -10,7 +10,18 @@ struct Mapping: ~Copyable {
   /// Maps zeros; `alignment` is a power of two, at least a page. Pages cost memory once written.
   init(anonymous byteCount: Int, alignedTo alignment: Int) throws(Errno) {
     let padded = byteCount + alignment - Kernel.pageSize
-    let start = try Kernel.mapAnonymous(padded, reserve: false)
+    self.init(
+      trimming: try Kernel.mapAnonymous(padded, reserve: false), padded, byteCount, alignment)
+  }
+
+  /// Reserves address space, of which parts are opened later (`Kernel.open`).
+  init(reserving byteCount: Int, alignedTo alignment: Int) throws(Errno) {
+    let padded = byteCount + alignment - Kernel.pageSize
+    self.init(trimming: try Kernel.reserve(padded), padded, byteCount, alignment)
+  }
+
+  /// Takes the aligned part of what was mapped and unmaps the rest.
+  private init(trimming start: UInt, _ padded: Int, _ byteCount: Int, _ alignment: Int) {
     let aligned = (start + UInt(alignment) - 1) & ~(UInt(alignment) - 1)
     let head = Int(aligned - start)
     let tail = padded - head - byteCount

@@ -4,6 +4,10 @@ package enum SystemCall: UInt8, CaseIterable, Sendable {
   // Memory.
   case mmap
   case munmap
+  case mprotect
+  case mincore
+  /// pread(2) of /proc/thread-self/pagemap.
+  case readPagemap
   /// madvise(2) about fork(2).
   case madviseFork
   /// madvise(2) with MADV_POPULATE_READ or MADV_POPULATE_WRITE.
@@ -18,6 +22,7 @@ package enum SystemCall: UInt8, CaseIterable, Sendable {
   case fcntl
   case fallocate
   case lseek
+  case pread
   case pwrite
   case write
   case poll

@@ -176,10 +176,14 @@ struct PreserveBatch {
   // MARK: - Then: copying and publishing
 
   /// Copies and publishes what was added, and gives back what was not needed.
+  ///
+  /// - Parameter protected: The pages whose protection vouches for their content.
   @_noLocks
-  mutating func finish() {
+  mutating func finish(protected: Range<Int>) {
     if copiedPages > 0 { copy() }
     if versions.count > 0 {
+      // After copying, before publishing: whoever reads a copy that is wrong finds the region void.
+      unsafe region.pointee.confirmProtection(of: protected)
       publish()
       unsafe region.pointee.append(versions)
       count()

@@ -117,6 +117,7 @@ struct SlotPool: ~Copyable, @unchecked Sendable {
     guard chunk < chunkCapacity else { throw Errno.noMemory }
     firstUnpopulated.store(chunk, ordering: .relaxed)
     let address = try address(ofChunk: chunk)
+    try Kernel.makeAccessible(address, chunkBytes)
     // Populating reports what touching would kill for: memory that cannot be had.
     do {
       try Kernel.advise(address, chunkBytes, Kernel.populateWrite)
@@ -140,11 +141,16 @@ struct SlotPool: ~Copyable, @unchecked Sendable {
     while chunk >= 0, freeSlots - slotsPerChunk >= reserve {
       if unsafe populated[chunk], free.takeAll(chunk * slotsPerChunk, count: slotsPerChunk) {
         freeSlotCount.subtract(slotsPerChunk, ordering: .relaxed)
+        // The address space stays: a late reader finds zeros, not a hole in its process.
+        guard Kernel.giveBack(addressOfMappedChunk(chunk), chunkBytes) else {
+          // Locked memory, before Linux 5.18: it stays, and counts, and serves again.
+          freeSlotCount.add(slotsPerChunk, ordering: .relaxed)
+          free.add(chunk * slotsPerChunk, count: slotsPerChunk)
+          return
+        }
         populatedChunkCount.subtract(1, ordering: .relaxed)
         unsafe populated[chunk] = false
         firstUnpopulated.min(chunk, ordering: .relaxed)
-        // The address space stays: a late reader finds zeros, not a hole in its process.
-        try? Kernel.advise(addressOfMappedChunk(chunk), chunkBytes, MADV_DONTNEED)
       }
       chunk -= 1
     }
@@ -158,7 +164,8 @@ struct SlotPool: ~Copyable, @unchecked Sendable {
   private func address(ofChunk chunk: Int) throws(Errno) -> UInt {
     let segment = chunk / chunksPerSegment
     if unsafe segments[segment].load(ordering: .relaxed) == 0 {
-      let memory = try Mapping(anonymous: SlotPool.segmentBytes, alignedTo: 2 << 20)
+      // Opened chunk by chunk, so that mlockall(2) does not populate what is not needed yet.
+      let memory = try Mapping(reserving: SlotPool.segmentBytes, alignedTo: 2 << 20)
       if usesHugePages { try? Kernel.advise(memory.address, memory.byteCount, MADV_HUGEPAGE) }
       // Releasing: the mapping exists before a slot in it can be seen.
       unsafe segments[segment].store(memory.release(), ordering: .releasing)

@@ -1,11 +1,24 @@
+internal import SystemPackage
+
 /// Memory that the application has mapped itself, found fit to be protected.
 struct AdoptedMapping {
   let address: UInt
   let byteCount: Int
   let isShared: Bool
+  /// The mappings that the range lies in, in order, and what the application has told the kernel about
+  /// each.
+  let parts: [Part]
 
-  /// Looks the range up in /proc/self/maps (proc_pid_maps(5)), because the kernel's own refusal is
-  /// a bare EINVAL.
+  struct Part {
+    let range: Range<UInt>
+    /// MADV_DONTFORK, MADV_MERGEABLE.
+    let isKeptFromChildren: Bool
+    let isMergeable: Bool
+  }
+
+  /// Looks the range up in /proc/self/smaps (proc_pid_smaps(5)), because the kernel's own refusal is
+  /// a bare EINVAL, and because what the application has said about the memory is to hold again
+  /// afterwards.
   init(_ buffer: UnsafeMutableRawBufferPointer) throws(SnapshotError) {
     let operation = "MemoryRegion(adopting:)"
     guard let base = buffer.baseAddress, buffer.count > 0 else {
@@ -25,7 +38,7 @@ struct AdoptedMapping {
       throw .invalidArgument(
         operation, "the buffer ends beyond the address space; give the mapping's own size")
     }
-    let areas = try MappedArea.all().filter { $0.end > start && $0.start < end }
+    let areas = try MappedArea.all(in: start..<end)
     var covered = start
     for area in areas {
       guard area.start <= covered else { break }
@@ -48,19 +61,42 @@ struct AdoptedMapping {
     address = start
     byteCount = count
     isShared = areas[0].isShared
+    parts = areas.map { area in
+      Part(
+        range: max(area.start, start)..<min(area.end, end),
+        isKeptFromChildren: area.flags.contains("dc"), isMergeable: area.flags.contains("mg"))
+    }
   }
 }
 
-extension MappedArea {
-  static func all() throws(SnapshotError) -> [MappedArea] {
-    let text: String
+/// What the kernel is told about adopted memory for as long as its region lives: forked children do not
+/// get it, because their writes would go unseen, and private pages are not merged with equal ones,
+/// which would take their protection off. In the end, what the application has said holds again.
+struct AdoptedAdvice: ~Copyable {
+  private var parts: [AdoptedMapping.Part]
+  private let mayBeMerged: Bool
+
+  init(_ mapping: AdoptedMapping) throws(Errno) {
+    parts = mapping.parts
+    mayBeMerged = !mapping.isShared
+    try Kernel.advise(mapping.address, mapping.byteCount, Kernel.doNotFork)
+    guard mayBeMerged else { return }
     do {
-      text = try Kernel.readText("/proc/self/maps")
-    } catch {
-      throw SnapshotError(
-        .systemCall, errno: error, operation: "reading /proc/self/maps",
-        message: "the mapping cannot be looked up; mount /proc")
+      try Kernel.advise(mapping.address, mapping.byteCount, Kernel.doNotMerge)
+    } catch Errno.invalidArgument {
+      // A kernel that does not merge.
     }
-    return text.split(separator: "\n").compactMap(MappedArea.init(line:))
+  }
+
+  /// Leaves everything as it is: the memory is another process's.
+  mutating func abandon() { parts = [] }
+
+  deinit {
+    for part in parts {
+      let start = part.range.lowerBound
+      let count = part.range.count
+      if !part.isKeptFromChildren { try? Kernel.advise(start, count, Kernel.doFork) }
+      if part.isMergeable, mayBeMerged { try? Kernel.advise(start, count, Kernel.merge) }
+    }
   }
 }

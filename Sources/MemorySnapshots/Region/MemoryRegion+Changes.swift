@@ -15,7 +15,8 @@ extension MemoryRegion {
   /// - Parameter snapshot: A snapshot of this region, released or not. One of another region is a
   ///   programmer's error and traps.
   /// - Returns: Ranges of bytes.
-  /// - Complexity: O(changed groups of 512 pages).
+  ///   If protection was lost, everything.
+  /// - Complexity: O(changed groups of 512 pages); while private memory may be merged (KSM), O(region).
   public func changedRanges(since snapshot: MemorySnapshot) -> [Range<Int>] {
     precondition(
       snapshot.region === self, "changedRanges(since:) was given a snapshot of another region.")
@@ -29,7 +30,9 @@ extension MemoryRegion {
   /// The ranges of pages preserved in `epoch` or later of which `includes` is true.
   func changedRanges(since epoch: UInt64, where includes: (Int) -> Bool) -> [Range<Int>] {
     guard !isInForkedChild else { return [] }
-    if unsafe state.pointee.hasLostProtection() { return [0..<byteCount] }
+    if unsafe state.pointee.hasLostProtection() || (try? checkMerging("")) == nil {
+      return [0..<byteCount]
+    }
     var ranges: [Range<Int>] = []
     let pageSize = unsafe state.pointee.pageSize
     func append(_ pages: Range<Int>) {

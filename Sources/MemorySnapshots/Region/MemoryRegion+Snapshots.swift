@@ -14,7 +14,7 @@ extension MemoryRegion {
   ///
   /// - Returns: The snapshot, which keeps the region alive.
   /// - Throws: `SnapshotError` with `.outOfResources` or `.systemCall` if the kernel refuses to
-  ///   protect, `.protectionLost` if the library's descriptors were closed; the region is as before.
+  ///   protect, `.protectionLost` if writes go unseen; the region is as before.
   /// - Complexity: O(pages written to since the last snapshot), about 1 µs for each run of them; the
   ///   first one O(region), about 9 ms per GiB (0.02 ms in huge pages). The corresponding system
   ///   call is `ioctl(UFFDIO_WRITEPROTECT)`.
@@ -74,8 +74,9 @@ extension MemoryRegion {
   /// - Parameter snapshot: A snapshot of this region, neither released nor invalidated.
   /// - Throws: `SnapshotError` with `.invalidArgument` for a snapshot of another region, `.released`,
   ///   `.invalidated` or `.protectionLost`.
-  /// - Complexity: O(pages changed since the snapshot), about the time of copying them. If the store
-  ///   is full and `whenStoreIsFull` is `.blockWriters`, waits as a writer would.
+  /// - Complexity: O(pages changed since the snapshot), about the time of copying them; while private
+  ///   memory may be merged (KSM), O(region). If the store is full and `whenStoreIsFull` is
+  ///   `.blockWriters`, waits as a writer would.
   public func restore(to snapshot: MemorySnapshot) throws(SnapshotError) {
     let operation = "restore(to:)"
     try checkProcess(operation)
@@ -86,6 +87,7 @@ extension MemoryRegion {
     try snapshot.beginUse(operation)
     defer { snapshot.endUse() }
     try checkProtection(operation)
+    try checkMerging(operation)
     snapshot.pin()
     defer { snapshot.unpin() }
     unsafe Rollback(state, snapshot.reader).run()
@@ -112,14 +114,18 @@ extension MemoryRegion {
   /// Use this instead of madvise(2) or fallocate(2), which would lose what snapshots need.
   ///
   /// - Parameter range: Bytes of the region, from one page boundary to another.
+  /// Memory that is locked (mlock(2), mlockall(2)) and cannot be given back is zeroed.
+  ///
   /// - Throws: `SnapshotError` with `.invalidArgument` for a range outside the region or not of whole
-  ///   pages.
+  ///   pages, `.protectionLost` if the library's descriptors were closed.
   /// - Complexity: O(pages in range), as `prepareToWrite(_:)`. The corresponding system calls are
-  ///   fallocate(2) with FALLOC_FL_PUNCH_HOLE and madvise(2) with MADV_DONTNEED.
+  ///   madvise(2) with MADV_REMOVE or MADV_DONTNEED, and for locked memory MADV_DONTNEED_LOCKED or
+  ///   fallocate(2) with FALLOC_FL_PUNCH_HOLE.
   public func discard(_ range: Range<Int>) throws(SnapshotError) {
     let operation = "discard(_:)"
     try checkProcess(operation)
     let pages = try pages(in: range, operation)
+    try checkProtection(operation)
     let pageSize = unsafe state.pointee.pageSize
     guard range.lowerBound % pageSize == 0, range.upperBound % pageSize == 0 else {
       throw .invalidArgument(
@@ -134,7 +140,7 @@ extension MemoryRegion {
         failure = error
       }
     }
-    if let failure { throw .systemCall(operation, failure) }
+    if let failure { throw fileError(operation, failure) }
   }
 
   /// How many pages are worked on between two passes of the gate: a snapshot that is being taken

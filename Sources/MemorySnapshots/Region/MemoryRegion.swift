@@ -15,7 +15,8 @@ internal import SystemPackage
 /// thread-safe as any other.
 ///
 /// The application must not unmap, remap or change the protection of the memory itself, nor give
-/// pages back with madvise(2): use `discard(_:)`. Devices that write to pinned pages (O_DIRECT,
+/// pages back with madvise(2): use `discard(_:)`. Nor must it let private memory be merged
+/// (MADV_MERGEABLE): that voids the snapshots. Devices that write to pinned pages (O_DIRECT,
 /// registered io_uring buffers) bypass the protection: call `prepareToWrite(_:)` first and keep
 /// snapshots out of the way.
 ///
@@ -80,7 +81,9 @@ public final class MemoryRegion: @unchecked Sendable {
   /// The memory is not unmapped when the region goes; it must stay mapped, as it is, until then.
   /// `options.backing` has no effect: private and shared mappings are told apart. Views copy pages as
   /// they are read. Other processes that map the same shared memory bypass the protection. Forked
-  /// children do not get the memory as long as the region lives. Do not adopt memory that malloc(3)
+  /// children do not get the memory as long as the region lives, and private memory is not merged with
+  /// equal pages (KSM); then MADV_DONTFORK and MADV_MERGEABLE hold again where they did. Reading holes
+  /// of shared memory fills them. Do not adopt memory that malloc(3)
   /// manages, because the library's own state may come to lie in it, nor a thread's stack.
   ///
   /// - Parameters:
@@ -93,14 +96,13 @@ public final class MemoryRegion: @unchecked Sendable {
     adopting buffer: UnsafeMutableRawBufferPointer, options: Options = Options()
   ) throws(SnapshotError) {
     let mapping = unsafe try AdoptedMapping(buffer)
-    try self.init(
-      RegionMemory(adopting: mapping), options, UserfaultSupport.offeredFeatures,
-      "MemoryRegion(adopting:)")
+    let memory: RegionMemory
     do {
-      try Kernel.advise(mapping.address, mapping.byteCount, Kernel.doNotFork)
+      memory = try RegionMemory(adopting: mapping)
     } catch {
-      throw .systemCall("madvise(MADV_DONTFORK)", error)
+      throw .systemCall("madvise", error)
     }
+    try self.init(memory, options, UserfaultSupport.offeredFeatures, "MemoryRegion(adopting:)")
   }
 
   private init(
@@ -171,6 +173,7 @@ public final class MemoryRegion: @unchecked Sendable {
       userfault?.abandonCanary()
       return
     }
+    audit(isIdle: true)
     // Its owner may go on writing to adopted memory: no fault is taken once it is unregistered, and
     // those taken before are answered still.
     if !memory.isOwned {
@@ -184,9 +187,6 @@ public final class MemoryRegion: @unchecked Sendable {
     }
     // Where threads may still use the state, it stays.
     let isUnused = unsafe handler.remove(state)
-    if !memory.isOwned {
-      try? Kernel.advise(memory.address, memory.byteCount, Kernel.doFork)
-    }
     guard isUnused else { return }
     unsafe state.deinitialize(count: 1)
     unsafe state.deallocate()
@@ -230,7 +230,17 @@ public final class MemoryRegion: @unchecked Sendable {
 
   /// Throws if writes have gone unseen.
   func checkProtection(_ operation: String) throws(SnapshotError) {
-    if unsafe state.pointee.hasLostProtection() { throw .protectionLost(operation) }
+    guard unsafe state.pointee.hasLostProtection() else { return }
+    throw protectionLost(operation)
+  }
+
+  func protectionLost(_ operation: String) -> SnapshotError {
+    .protectionLost(operation, byMerging: unsafe state.pointee.merging.hasDoneHarm)
+  }
+
+  /// What a failed call that needs the memory file means.
+  func fileError(_ operation: String, _ errno: Errno) -> SnapshotError {
+    errno == .badFileDescriptor ? protectionLost(operation) : .systemCall(operation, errno)
   }
 
   /// The pages that a range of bytes touches.

@@ -7,7 +7,7 @@ internal import SystemPackage
 extension RegionState {
   /// Dirty pages this close together share one ioctl: a page inside a protected run costs about
   /// 1/30 of an ioctl of its own.
-  private static var mergeGap: Int { 25 }
+  private static var joinGap: Int { 25 }
   private static var retries: Int { 1000 }
   /// An ioctl that took no longer may cover twice as much the next time: huge pages are protected by
   /// the hundred in that time, and each ioctl makes the other processors flush their caches of
@@ -62,11 +62,15 @@ extension RegionState {
   private func protectDirtyPages(in range: Range<Int>) throws(Errno) {
     let now = epoch.load(ordering: .relaxed)
     let longest = slices.pagesPerSlice
+    // A page that has lost its protection is not to get it back: that would hide the loss.
+    let gap = merging.isPossible() ? 0 : RegionState.joinGap
+    var hasJoined = false
     var merged = range.lowerBound..<range.lowerBound
     var rest = range
     while let run = table.nextRun(preservedSince: now, in: rest, limit: longest) {
-      let isNear = run.lowerBound - merged.upperBound <= RegionState.mergeGap
+      let isNear = run.lowerBound - merged.upperBound <= gap
       if !merged.isEmpty, isNear, run.upperBound - merged.lowerBound <= longest {
+        hasJoined = hasJoined || run.lowerBound > merged.upperBound
         merged = merged.lowerBound..<run.upperBound
       } else {
         try protect(merged)
@@ -75,6 +79,7 @@ extension RegionState {
       rest = run.upperBound..<range.upperBound
     }
     try protect(merged)
+    if hasJoined, merging.hasBecomePossible() { loseToMerging() }
   }
 
   /// The same without the pages that recur, which are left to `FaultResolver.copySparedPages`.
@@ -223,11 +228,11 @@ extension RegionState {
   }
 }
 
-// Losing protection: the application has closed the library's descriptors, by close_range(2) say, or
-// the kernel does not un-protect any more.
+// Losing protection: the application has closed the library's descriptors, by close_range(2) say, the
+// kernel has merged pages with equal ones (`MergeWatch`), or it does not un-protect any more.
 
 extension RegionState {
-  /// Whether the descriptor has been closed, so that writes go unseen. Asked after reading, a `false`
+  /// Whether writes go unseen, because the descriptor has been closed or pages have been merged. Asked after reading, a `false`
   /// says that what was read is right.
   ///
   /// - Complexity: O(1): an ioctl.

@@ -28,6 +28,7 @@ struct RegionState: ~Copyable {
   let preservesAhead: Bool
   let streams = WriteStreams()
   let hotPages: HotPages
+  let merging: MergeWatch
   let counters = RegionCounters()
   let control = ControlLock()
 
@@ -66,6 +67,8 @@ struct RegionState: ~Copyable {
   let owesWake = Atomic<Bool>(false)
   /// Threads that wait for a page's claim, or for links between versions that are being changed.
   let briefWaiters = BriefWaiters()
+  /// Whether a test breaks the region on purpose.
+  let isExemptFromAudit = Atomic<Bool>(false)
   /// How many threads resolve faults of theirs at present.
   let inlineResolvers = Atomic<Int>(0)
   /// Whether the last snapshot has gone and the keeper is to lift the protection.
@@ -113,6 +116,7 @@ struct RegionState: ~Copyable {
     preservesAhead = options.preservesAhead
     hotPages = HotPages(
       isEnabled: options.preservesHotPages, budget: min(table.pageCount / 4, pageLimit / 2))
+    merging = MergeWatch(isExposed: !memory.isShared && Kernel.hasMerging)
     self.table = table
     self.views = views
   }

@@ -114,7 +114,8 @@ extension FaultResolver {
         }
       }
     }
-    batch.finish()
+    // These were left open for the copy.
+    batch.finish(protected: 0..<0)
     for page in run {
       let word = unsafe region.pointee.table.word(page)
       if word.claim == .resolving {

@@ -126,7 +126,7 @@ struct FaultResolver: @unchecked Sendable {
       }
       page += 1
     }
-    batch.finish()
+    batch.finish(protected: pages.lowerBound..<page)
     return Claimed(end: page, isStarved: isStarved)
   }
 

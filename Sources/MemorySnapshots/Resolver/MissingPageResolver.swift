@@ -51,6 +51,8 @@ struct MissingPageResolver {
         page, offset: 0, count: pageSize,
         to: scratch + UInt((page - pages.lowerBound) * pageSize))
     }
+    // Too late for this reader, who gets the page in any case: the snapshot is void from now on.
+    unsafe region.pointee.confirmProtection(of: pages, since: epoch)
     let start = view + UInt(pages.lowerBound * pageSize)
     let status = unsafe Kernel.copyIn(
       region.pointee.descriptor, from: scratch, to: start, pages.count * pageSize)

@@ -9,6 +9,9 @@ extension MemorySnapshot {
   ///   - range: Bytes of the region.
   ///   - buffer: Where they go; at least as large as the range. It may be memory of a region, the
   ///     same one included.
+  /// Holes of a `.sharedMemory` region stay holes. In private memory, reading what nobody has written to
+  /// costs page-table entries and no memory.
+  ///
   /// - Throws: `SnapshotError` with `.invalidArgument` for a range outside the region or a buffer
   ///   that is too small, `.released`, `.invalidated` or `.protectionLost`. The buffer holds part of the bytes then.
   /// - Complexity: O(bytes), and for each page O(versions of it that are newer than the snapshot).
@@ -57,17 +60,42 @@ extension MemorySnapshot {
     guard let base = buffer.baseAddress else { return }
     try beginUse(operation, asConsumer: asConsumer)
     defer { endUse() }
+    let destination = UInt(bitPattern: base)
+    if region.memory.isPopulated(range) || !readFile(range, to: destination) {
+      copyPages(range, to: destination) { reader.copy($0, offset: $1, count: $2, to: $3) }
+    } else {
+      copyPages(range, to: destination) {
+        reader.copyIfPreserved($0, offset: $1, count: $2, to: $3)
+      }
+    }
+    if !range.isEmpty {
+      unsafe region.state.pointee.confirmProtection(
+        of: try region.pages(in: range, operation), since: reader.epoch)
+    }
+    // After reading: a page that was read in its live place was still protected.
+    try region.checkProtection(operation)
+  }
+
+  /// Reads the live pages by the file, because a load would fill its holes. False if its number is no
+  /// longer the file's: a load is as right.
+  private func readFile(_ range: Range<Int>, to destination: UInt) -> Bool {
+    (try? region.memory.readFile(range, to: destination)) != nil
+  }
+
+  /// Calls `copy` with each page in a range of bytes: its number, the part of it that is in the range,
+  /// and where that goes.
+  private func copyPages(
+    _ range: Range<Int>, to destination: UInt,
+    _ copy: (_ page: Int, _ offset: Int, _ count: Int, _ destination: UInt) -> Void
+  ) {
     let pageSize = unsafe region.state.pointee.pageSize
-    var destination = UInt(bitPattern: base)
     var position = range.lowerBound
     while position < range.upperBound {
       let offset = position % pageSize
       let count = min(pageSize - offset, range.upperBound - position)
-      reader.copy(position / pageSize, offset: offset, count: count, to: destination)
-      destination += UInt(count)
+      copy(
+        position / pageSize, offset, count, destination + UInt(position - range.lowerBound))
       position += count
     }
-    // After reading: a page that was read in its live place was still protected.
-    try region.checkProtection(operation)
   }
 }

@@ -15,8 +15,8 @@ extension MemorySnapshot {
   /// - Parameters:
   ///   - descriptor: Open for writing; stays open.
   ///   - progress: Called from time to time with the number of bytes that are written.
-  /// - Throws: `SnapshotError` with `.writeFailed`, `.released` or `.invalidated`; its `bytesWritten`
-  ///   says how many bytes from the start of the snapshot the descriptor holds. The snapshot
+  /// - Throws: `SnapshotError` with `.writeFailed`, `.released`, `.invalidated` or `.protectionLost`; its
+  ///   `bytesWritten` says how many bytes from the start of the snapshot the descriptor holds. The snapshot
   ///   stays readable after `.writeFailed`.
   /// - Complexity: O(bytes that are not zero), and one look at each block that is.
   public func write(
@@ -161,8 +161,8 @@ extension MemorySnapshot {
   }
 }
 
-/// Tells which parts of a snapshot were never written to: holes of the memory file, which reading
-/// would fill.
+/// Tells which parts of a snapshot were never written to: holes of the memory file, found without
+/// looking at each of their pages.
 private struct HoleFinder {
   let snapshot: MemorySnapshot
   /// Where the hole that was found last ends.
@@ -176,19 +176,22 @@ private struct HoleFinder {
     // Once the snapshot is gone, nothing is preserved for it, and the table no longer tells.
     try snapshot.beginUse(operation, asConsumer: asConsumer)
     defer { snapshot.endUse() }
-    guard let file = snapshot.region.memory.file else { return false }
+    let region = snapshot.region
     if holeEnd < range.upperBound {
+      if region.memory.isPopulated(range) { return false }
       do {
-        holeEnd = try Kernel.nextData(file, from: range.lowerBound) ?? snapshot.byteCount
+        holeEnd = try region.memory.nextData(from: range.lowerBound) ?? snapshot.byteCount
       } catch {
-        try snapshot.region.checkProtection(operation)
-        throw .systemCall("lseek(SEEK_DATA)", error)
+        // The number is no longer the file's, or the kernel does not tell: what is not known to be a
+        // hole is read.
+        return false
       }
     }
     guard holeEnd >= range.upperBound else { return false }
+    try region.checkProtection(operation)
     // A hole may have been filled since it was found, or made by `discard(_:)`: then its pages
     // have been preserved first, and the table tells.
-    let state = unsafe snapshot.region.state
+    let state = unsafe region.state
     let pageSize = unsafe state.pointee.pageSize
     let pages = range.lowerBound / pageSize..<(range.upperBound - 1) / pageSize + 1
     return unsafe state.pointee.table.nextRun(

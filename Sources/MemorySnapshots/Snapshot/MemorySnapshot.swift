@@ -48,9 +48,9 @@ public final class MemorySnapshot: @unchecked Sendable {
   /// The number of bytes: the region's.
   public var byteCount: Int { region.byteCount }
 
-  /// Whether the snapshot was given up because the store was full, or because writes go unseen since
-  /// the application has closed the library's descriptors. Reading it throws then; what an open view
-  /// shows may be wrong in the latter case.
+  /// Whether the snapshot was given up because the store was full, or because writes have gone unseen
+  /// (`SnapshotError.Code.protectionLost`). Reading it throws then; what an open view shows may be wrong
+  /// in the latter case.
   public var isInvalidated: Bool {
     unsafe record.pointee.usage.isInvalidated
       || !region.isInForkedChild && region.state.pointee.hasLostProtection()
@@ -63,6 +63,7 @@ public final class MemorySnapshot: @unchecked Sendable {
   ///   one has a copy of).
   public func release() {
     guard !region.isInForkedChild else { return }
+    region.audit()
     if unsafe record.pointee.usage.release() { drop() }
   }
 

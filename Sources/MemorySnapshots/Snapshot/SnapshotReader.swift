@@ -133,6 +133,13 @@ struct SnapshotReader: @unchecked Sendable {
     _ = copyPreimage(of: page, offset, count, to: destination)
   }
 
+  /// Copies the same if the page has a version. For a caller who has read the live page before.
+  func copyIfPreserved(_ page: Int, offset: Int, count: Int, to destination: UInt) {
+    // As above.
+    atomicMemoryFence(ordering: .acquiring)
+    _ = copyPreimage(of: page, offset, count, to: destination)
+  }
+
   /// False if the live page still is what the snapshot saw.
   @_noLocks
   private func copyPreimage(

@@ -4,7 +4,8 @@ internal import SystemPackage
 
 /// A snapshot as plain, contiguous memory, for any code that reads bytes.
 ///
-/// Read it from any thread, while writers run. Over a `.sharedMemory` region it is a private mapping
+/// Read it from any thread, while writers run. What it shows may be wrong once protection was lost
+/// (`MemorySnapshot.isInvalidated`): nothing tells a reader of memory. Over a `.sharedMemory` region it is a private mapping
 /// of the same file: making one copies nothing but the pages that have changed since the snapshot,
 /// and a page that changes later is copied by the kernel. Over other regions its pages are copied as
 /// they are first read, up to 64 at a time.
@@ -31,11 +32,12 @@ public struct SnapshotView: ~Copyable, @unchecked Sendable {
     let region = snapshot.region
     try region.checkProcess(operation)
     try region.checkProtection(operation)
+    try region.checkMerging(operation)
     try snapshot.beginUse(operation)
     do throws(SnapshotError) {
-      let file = region.memory.file
-      let mapping = try SnapshotView.map(region, file)
-      guard let index = snapshot.openView(mapping.address, isCopiedByKernel: file != nil) else {
+      let hasFile = region.memory.hasFile
+      let mapping = try SnapshotView.map(region)
+      guard let index = snapshot.openView(mapping.address, isCopiedByKernel: hasFile) else {
         if unsafe region.state.pointee.resolvesInline {
           unsafe InlineFaults.remove(mapping.address, of: region.state)
         }
@@ -46,16 +48,16 @@ public struct SnapshotView: ~Copyable, @unchecked Sendable {
       address = mapping.release()
       self.index = index
       self.snapshot = snapshot
-      if file != nil { snapshot.fillView(at: address) }
+      if hasFile { snapshot.fillView(at: address) }
     } catch {
       snapshot.endUse()
       throw error
     }
   }
 
-  private static func map(_ region: MemoryRegion, _ file: Int32?) throws(SnapshotError) -> Mapping {
+  private static func map(_ region: MemoryRegion) throws(SnapshotError) -> Mapping {
     do throws(Errno) {
-      if let file { return try Mapping(file: file, byteCount: region.byteCount, shared: false) }
+      if region.memory.hasFile { return try region.memory.mapPrivately() }
       let mapping = try Mapping(anonymous: region.byteCount)
       try Kernel.registerForMissingPages(
         unsafe region.state.pointee.descriptor, mapping.address, mapping.byteCount)
@@ -64,7 +66,7 @@ public struct SnapshotView: ~Copyable, @unchecked Sendable {
       }
       return mapping
     } catch {
-      throw .systemCall("mapping a view", error)
+      throw region.fileError("mapping a view", error)
     }
   }
 
@@ -108,8 +110,9 @@ extension MemorySnapshot {
   /// The snapshot as plain memory: see `SnapshotView`.
   ///
   /// - Returns: The view, which keeps the snapshot and is unmapped when it goes.
-  /// - Throws: `SnapshotError` with `.released`, `.invalidated`, or `.outOfResources` if the address
-  ///   space or the number of mappings is exhausted.
+  /// - Throws: `SnapshotError` with `.released`, `.invalidated`, `.protectionLost`, also if the number of
+  ///   the memory file was closed, or `.outOfResources` if the address space or the number of mappings is
+  ///   exhausted.
   /// - Complexity: O(pages changed since the snapshot) for a `.sharedMemory` region, else O(1). The
   ///   corresponding system call is mmap(2).
   public func makeView() throws(SnapshotError) -> SnapshotView {

@@ -10,7 +10,7 @@ extension ToolError {
       case .writeFailed: .inputOutput
       case .outOfResources, .systemCall: .osError
       case .invalidArgument, .unprotectableMapping, .released, .invalidated, .usedAfterFork,
-        .protectionLost:
+        .protectionLost, .inconsistent:
         .software
       }
     self.init(exitCode, error.description)

@@ -84,6 +84,9 @@ int test_support_write_from_signals(
 /// How many of these signals have arrived.
 uint64_t test_support_signal_count(void);
 
+/// prctl(2): whether all private memory of this process may be merged with equal pages (KSM).
+int test_support_merge_everything(bool may_merge);
+
 /// mremap(2) to somewhere else. Returns the new address.
 void *_Nullable test_support_move(void *_Nonnull address, size_t count);
 

@@ -51,6 +51,10 @@ final class TestMapping: @unchecked Sendable {
     }
   }
 
+  func fill(with byte: UInt8) {
+    unsafe buffer.initializeMemory(as: UInt8.self, repeating: byte)
+  }
+
   private static func openPosixShared(_ name: String) -> Int32 {
     let file = unsafe shm_open(name, O_RDWR | O_CREAT | O_EXCL, 0o600)
     unsafe shm_unlink(name)
