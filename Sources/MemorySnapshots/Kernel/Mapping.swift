@@ -29,6 +29,12 @@ struct Mapping: ~Copyable {
     self.byteCount = byteCount
   }
 
+  /// Takes over memory that was mapped.
+  init(owning address: UInt, byteCount: Int) {
+    self.address = address
+    self.byteCount = byteCount
+  }
+
   deinit { Kernel.unmap(address, byteCount) }
 
   /// Gives up ownership: the memory stays mapped.

@@ -94,7 +94,7 @@ extension RegionState {
       if held == 0, unsafe !view.pointee.isOpen {
         Kernel.unmap(unsafe view.pointee.address, byteCount)
         views.countRetired(-1)
-        views.free(index)
+        views.giveBack(index)
       }
     }
   }

@@ -216,6 +216,11 @@ public final class MemoryRegion: @unchecked Sendable {
     try unsafe body(UnsafeMutableRawBufferPointer(start: baseAddress, count: byteCount))
   }
 
+  /// Whether faults that a system call takes are resolved; else the call fails with EFAULT.
+  var resolvesFaultsOfSystemCalls: Bool {
+    options.faultDelivery == .handlerThread && userfault.method != .userModeOnly
+  }
+
   var isInForkedChild: Bool { handler.fork.isInChild }
 
   func checkProcess(_ operation: String) throws(SnapshotError) {

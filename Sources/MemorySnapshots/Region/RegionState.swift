@@ -42,8 +42,11 @@ struct RegionState: ~Copyable {
   let newVersionCount = Atomic<Int>(0)
   /// Odd while versions are being unlinked: whoever walked the links meanwhile walks again.
   let unlinkSequence = Atomic<UInt64>(0)
-  /// Pre-images kept, in pages, and the most that may be.
+  /// Pre-images kept, in pages, each with all its copies in views that the kernel copies pages for; and
+  /// the most that may be.
   let preservedPages = Atomic<Int>(0)
+  /// Pages that readers have brought into views which are filled as they are read.
+  let residentViewPages = Atomic<Int>(0)
   let pageLimit: Int
   /// Whether a fault was put aside for want of a slot.
   let isStarved = Atomic<Bool>(false)
