@@ -91,10 +91,11 @@ struct Keeper {
       if unsafe region.pointee.isStarved.load(ordering: .acquiring) {
         switch unsafe region.pointee.relieve(hasMemory: hasMemory) {
         case .done: break
-        case .needsSlots: next = 0
+        case .needsSlots, .isMakingRoom: next = 0
         case .needsPatience: next = min(next, Keeper.retryDelay)
         }
       }
+      if unsafe region.pointee.continueDeparture() { next = 0 }
       let rest = unsafe region.pointee.disarm(slices: Keeper.slicesPerPass)
       if rest >= 0 { next = min(next, rest) }
       let more = unsafe region.pointee.preserveHotPages(FaultResolver(region: region))

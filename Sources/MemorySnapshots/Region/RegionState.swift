@@ -64,6 +64,8 @@ struct RegionState: ~Copyable {
   let inlineResolvers = Atomic<Int>(0)
   /// Whether the last snapshot has gone and the keeper is to lift the protection.
   let wantsDisarming = Atomic<Bool>(false)
+  /// Whether the keeper has begun to let a snapshot go, and is to go on.
+  let keeperDeparts = Atomic<Bool>(false)
 
   /// Neighbours in the handler's list of regions. Under the handler's registry lock.
   var nextRegion: UnsafeMutablePointer<RegionState>?
