@@ -75,26 +75,28 @@ struct DepartureTests {
         endIfHanging()
         let pages = 64
         let region = try MemoryRegion(pages: pages, mode)
-        // The first way goes through the newer snapshot's versions, the second through the older's.
-        for changedBefore in [pages, pages / 2] {
+        // The first way goes through the newer snapshot's versions, the second through the older's: of
+        // pages that the newer has no version of, those that are made between the steps must stay.
+        for (changedBefore, changedAfter) in [(pages, 0..<pages), (pages / 2, 20..<pages)] {
           region.fillPages(0..<pages, with: 1)
           let older = try region.makeSnapshot()
           for page in 0..<changedBefore { region[page] = 2 }
           let newer = try region.makeSnapshot()
-          for page in 0..<pages { region[page] = 3 }
+          for page in changedAfter { region[page] = 3 }
           let steps = Shared(0)
-          let takenBetween = Mutex<[MemorySnapshot]>([])
+          let takenBetween = Mutex<[(snapshot: MemorySnapshot, words: [UInt64])]>([])
           DepartureSteps.shorten(to: 4) {
             steps.increment()
             // In another thread, which waits for ever if the lock is held.
             let isDone = Shared(false)
             let thread = Thread {
               do {
+                let words = (0..<pages).map { region[$0] }
                 let taken = try region.makeSnapshot()
                 // Kept: its release would have steps of its own.
-                takenBetween.withLock { $0.append(taken) }
-                for page in 0..<pages where page % 8 == steps.now % 8 { region[page] += 1 }
-                #expect(try taken.word(ofPage: steps.now % 8) + 1 == region[steps.now % 8])
+                takenBetween.withLock { $0.append((taken, words)) }
+                for page in 0..<pages { region[page] += 1 }
+                #expect(try taken.word(ofPage: 7) == words[7])
                 #expect(try older.word(ofPage: pages - 1) == 0x0101_0101_0101_0101)
                 isDone.set()
               } catch {
@@ -109,11 +111,30 @@ struct DepartureTests {
           #expect(steps.now >= changedBefore / 4 - 1, "\(steps.now) steps")
           DepartureSteps.shorten(to: 512) {}
           #expect(try older.bytes(in: 0..<region.byteCount).allSatisfy { $0 == 1 })
+          for (snapshot, words) in takenBetween.withLock({ $0 }) {
+            #expect(try (0..<pages).map { try snapshot.word(ofPage: $0) } == words)
+          }
           older.release()
           takenBetween.withLock { $0 = [] }
           #expect(await eventually { region.statistics.snapshotsLive == 0 })
           #expect(region.statistics.preservedBytes == 0)
         }
+      }
+    }
+
+    @Test(
+      "A snapshot that is given up goes entirely, though nobody asks for room again",
+      arguments: RegionMode.tested(guessing: false))
+    func keeperGoesOn(_ mode: RegionMode) async {
+      await #expect(processExitsWith: .success) { [mode] in
+        endIfHanging()
+        DepartureSteps.shorten(to: 1) {}
+        let region = try MemoryRegion(pages: 32, mode) { $0.storeLimit = 24 * pageSize }
+        region.fillPages(0..<32, with: 1)
+        let snapshot = try region.makeSnapshot()
+        for page in 0..<25 { region[page] = 2 }
+        #expect(snapshot.isInvalidated)
+        #expect(await eventually { region.statistics.preservedBytes == 0 })
       }
     }
 
@@ -178,7 +199,7 @@ struct DepartureTests {
 
     func run() throws {
       DepartureSteps.shorten(to: below(3) + 1) { [unowned self] in step() }
-      for _ in 0..<(runsLongTests ? 3_000 : 400) { try perform() }
+      for _ in 0..<(runsLongTests ? 6_000 : 800) { try perform() }
       DepartureSteps.shorten(to: 512) {}
       let rest = state.withLock { state in
         defer { state.past = [] }
