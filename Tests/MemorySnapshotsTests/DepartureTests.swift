@@ -12,7 +12,7 @@ struct DepartureTests {
     let holds = Shared(0)
     let waits = Shared(0)
     let passed = Shared(0)
-    let rounds = 2_000
+    let rounds = 500
     async let other: Void = onThread {
       for round in 1...rounds {
         while holds.now < round { sched_yield() }
@@ -135,6 +135,30 @@ struct DepartureTests {
         for page in 0..<25 { region[page] = 2 }
         #expect(snapshot.isInvalidated)
         #expect(await eventually { region.statistics.preservedBytes == 0 })
+      }
+    }
+
+    @Test(
+      "What the keeper has begun to let go of has gone when the last reference to it goes",
+      arguments: RegionMode.tested)
+    func referenceGoes(_ mode: RegionMode) async {
+      await #expect(processExitsWith: .success) { [mode] in
+        endIfHanging()
+        DepartureSteps.shorten(to: 1) {}
+        let region = try MemoryRegion(pages: 32, mode)
+        region.fillPages(0..<32, with: 1)
+        var snapshot: MemorySnapshot? = try region.makeSnapshot()
+        for page in 0..<25 { region[page] = 2 }
+        let record = unsafe try #require(snapshot).record
+        // As the keeper does, but for going on.
+        unsafe region.state.pointee.control.withLock { snapshots in
+          #expect(unsafe record.pointee.usage.invalidate())
+          unsafe region.state.pointee.begin(departureOf: record, in: &snapshots)
+        }
+        #expect(try #require(snapshot).isInvalidated)
+        #expect(region.statistics.preservedBytes > 0)
+        snapshot = nil
+        #expect(region.statistics.preservedBytes == 0)
       }
     }
 

@@ -34,6 +34,7 @@ struct MemoryControlGroups: ~Copyable, @unchecked Sendable {
   private let mounts: [Mount]
   /// Says in which groups this process is: the path of /proc/self/cgroup, ended by a zero.
   private let membership: [CChar]
+  private let givenSwapBytes: Int?
   /// A path that is being put together, then the text of a file.
   private let memory: Mapping
 
@@ -50,7 +51,9 @@ struct MemoryControlGroups: ~Copyable, @unchecked Sendable {
   /// - Parameters:
   ///   - membership: The path of a file like /proc/self/cgroup.
   ///   - mounts: Text like that of /proc/self/mountinfo.
-  init(membership: String, mounts: String) throws(Errno) {
+  ///   - freeSwapBytes: The swap space that is free; `nil` to ask the kernel each time.
+  init(membership: String, mounts: String, freeSwapBytes: Int? = nil) throws(Errno) {
+    givenSwapBytes = freeSwapBytes
     self.membership = Array(membership.utf8CString)
     self.mounts = mounts.split(separator: "\n").compactMap(MemoryControlGroups.mount)
     memory = try Mapping(
@@ -192,7 +195,7 @@ struct MemoryControlGroups: ~Copyable, @unchecked Sendable {
         let used = try number(end, "memory.usage_in_bytes")
       else { return .max }
       let cached = try cacheBytes(end, "total_inactive_file", "total_active_file")
-      var room = limit - used + cached + Kernel.freeSwapBytes
+      var room = limit - used + cached + freeSwapBytes
       // Memory and swap space together.
       if let limit = try self.limit(end, "memory.memsw.limit_in_bytes"),
         let used = try number(end, "memory.memsw.usage_in_bytes")
@@ -205,7 +208,7 @@ struct MemoryControlGroups: ~Copyable, @unchecked Sendable {
       let high = try limit(end, "memory.high") ?? .max
       let limit = min(try limit(end, "memory.max") ?? .max, high)
       guard limit < .max, let used = try number(end, "memory.current") else { return .max }
-      var swap = Kernel.freeSwapBytes
+      var swap = freeSwapBytes
       if let most = try self.limit(end, "memory.swap.max") {
         swap = min(swap, max(most - (try number(end, "memory.swap.current") ?? 0), 0))
       }
@@ -216,6 +219,8 @@ struct MemoryControlGroups: ~Copyable, @unchecked Sendable {
 
   /// What is left to others between two looks: the application's own memory grows meanwhile.
   private static func margin(_ limit: Int) -> Int { min(limit / 32, 16 << 20) }
+
+  private var freeSwapBytes: Int { givenSwapBytes ?? Kernel.freeSwapBytes }
 
   /// Pages of files, which the kernel takes back before it kills. Shared memory is not among them.
   private func cacheBytes(
