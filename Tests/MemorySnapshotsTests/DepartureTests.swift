@@ -66,6 +66,26 @@ struct DepartureTests {
     }
   }
 
+  @Test(
+    "A snapshot that was released goes when room is wanted, also before its releaser comes to it",
+    arguments: RegionMode.tested(guessing: false))
+  func releaserStopped(_ mode: RegionMode) async {
+    await #expect(processExitsWith: .success) { [mode] in
+      endIfHanging()
+      let region = try MemoryRegion(pages: 16, mode) { $0.storeLimit = 8 * pageSize }
+      region.fillPages(0..<16, with: 1)
+      let snapshot = try region.makeSnapshot()
+      region.fillPages(0..<8, with: 2)
+      // As `release()` does, stopped half-way: by a signal whose handler writes to the region, say.
+      #expect(unsafe snapshot.record.pointee.usage.release())
+      region.fillPages(8..<16, with: 2)
+      #expect(region.statistics.snapshotsInvalidated == 0)
+      #expect(await eventually { region.statistics.preservedBytes == 0 })
+      unsafe region.state.pointee.drop(snapshot.record)
+      #expect(region.statistics.snapshotsLive == 0)
+    }
+  }
+
   #if DEBUG
     @Test(
       "Between two steps of a release, another thread takes a snapshot and reads it",

@@ -99,11 +99,14 @@ extension RegionState {
       unsafe next = record.pointee.newer
       if unsafe record.pointee.pinCount > 0 { continue }
       allArePinned = false
-      // One that is being read is left to its reader, who is done after a few pages.
-      guard unsafe record.pointee.usage.invalidate() else { continue }
       let heldVersions = unsafe record.pointee.versions.count > 0 || record == snapshots.newest
-      // Counted before writers are woken, so that they find it in the statistics.
-      counters.snapshotsInvalidated.add(1, ordering: .relaxed)
+      // One that was released goes anyway: whoever did may be waiting for us.
+      if unsafe !record.pointee.usage.isLeft {
+        // One that is being read is left to its reader, who is done after a few pages.
+        guard unsafe record.pointee.usage.invalidate() else { continue }
+        // Counted before writers are woken, so that they find it in the statistics.
+        counters.snapshotsInvalidated.add(1, ordering: .relaxed)
+      }
       unsafe begin(departureOf: record, in: &snapshots)
       // One without versions has gone after its first step.
       closedView = advanceDeparture(in: &snapshots)

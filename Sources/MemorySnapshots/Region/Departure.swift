@@ -6,7 +6,9 @@ internal import Synchronization
 /// list. Readers do not mind: they find versions by the pages' chains, which hold every version until
 /// it is freed, and none is freed that a live snapshot needs. The state belongs to the region, not to
 /// the thread that began: whoever wants another snapshot to go, the keeper too, takes the steps that
-/// are left first, so nobody waits for a thread that has been stopped between two.
+/// are left first, and the keeper begins for whoever has released a snapshot and not come to it. So
+/// nobody waits for a thread that has been stopped in between, by a signal whose handler writes to the
+/// region, say, and waits for room.
 @safe
 struct Departure {
   /// Tells it from others of the region.
@@ -33,13 +35,10 @@ extension RegionState {
   ///
   /// - Complexity: O(the smaller of the two snapshots' versions), plus the versions freed.
   func drop(_ record: UnsafeMutablePointer<SnapshotRecord>) {
-    var own: UInt64?
     stepThroughDepartures { snapshots in
-      if let own { return snapshots.departure?.number == own }
-      if snapshots.departure == nil {
-        unsafe begin(departureOf: record, in: &snapshots)
-        own = snapshots.departure?.number
-      }
+      let own = unsafe record.pointee.departure
+      if own > 0 { return snapshots.departure?.number == own }
+      if snapshots.departure == nil { unsafe begin(departureOf: record, in: &snapshots) }
       return true
     }
   }
@@ -102,6 +101,7 @@ extension RegionState {
     let followsOlder = ofOlder < versions.count
     let first = unsafe followsOlder ? older?.pointee.versions.first : versions.first
     snapshots.departureCount += 1
+    unsafe record.pointee.departure = snapshots.departureCount
     snapshots.departure = unsafe Departure(
       number: snapshots.departureCount, versions: versions,
       epochs: record.pointee.epoch..<end, older: older, followsOlder: followsOlder,
