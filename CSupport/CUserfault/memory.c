@@ -41,6 +41,11 @@ void cuserfault_finish_copies(void) {
 #endif
 }
 
+int cuserfault_lock_on_fault(uint64_t start, uint64_t length) {
+  // MLOCK_ONFAULT, Linux 4.4.
+  return syscall(SYS_mlock2, start, length, 1) < 0 ? -errno : 0;
+}
+
 uint64_t cuserfault_nanoseconds(void) {
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);

@@ -98,4 +98,27 @@ struct ConsumingTests {
     #expect(view.view.word(ofPage: 1) == 5)
     #expect(try snapshot.word(ofPage: 1) == 5)
   }
+
+  /// What must not happen is a look at freed memory, which the address sanitizer sees.
+  @Test(
+    "A consumer that releases its snapshot, and then the older one, is told so at the next part",
+    arguments: RegionMode.tested)
+  func releasedByConsumer(_ mode: RegionMode) throws {
+    let region = try MemoryRegion(pages: 64, mode)
+    region.fillPages(0..<64, with: 1)
+    var older: MemorySnapshot? = try region.makeSnapshot()
+    let consumed = try region.makeSnapshot()
+    var parts = 0
+    let error = #expect(throws: SnapshotError.self) {
+      try unsafe consumed.consume { _, _ in
+        parts += 1
+        consumed.release()
+        older = nil
+      }
+    }
+    #expect(error?.code == .released)
+    #expect(parts == 1)
+    #expect(older == nil)
+    #expect(region.statistics.snapshotsLive == 0)
+  }
 }

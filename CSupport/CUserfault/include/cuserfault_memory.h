@@ -52,6 +52,9 @@ static inline void cuserfault_touch(void *_Nonnull page) CUSERFAULT_REALTIME {
   __atomic_fetch_or((volatile unsigned char *)page, 0, __ATOMIC_RELAXED);
 }
 
+/// mlock2(2) with MLOCK_ONFAULT: pages are locked as they come into being.
+int cuserfault_lock_on_fault(uint64_t start, uint64_t length);
+
 /// CLOCK_MONOTONIC in nanoseconds (clock_gettime(2), through the vDSO).
 uint64_t cuserfault_nanoseconds(void) CUSERFAULT_REALTIME;
 

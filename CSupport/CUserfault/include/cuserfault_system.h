@@ -79,4 +79,11 @@ int cuserfault_drain_event(int descriptor) CUSERFAULT_REALTIME;
 int64_t cuserfault_write_without_sigpipe(
     int descriptor, const void *_Nonnull bytes, size_t count);
 
+/// Reads a file of the kernel's from its start: open(2), read(2), close(2). Returns the number of
+/// bytes, at most `capacity`.
+int64_t cuserfault_read_file(const char *_Nonnull path, void *_Nonnull buffer, size_t capacity);
+
+/// Bytes of swap space that are free, by sysinfo(2).
+uint64_t cuserfault_free_swap(void);
+
 #endif

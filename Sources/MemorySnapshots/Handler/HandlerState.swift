@@ -8,6 +8,8 @@ struct HandlerState: ~Copyable {
   /// Wakes every handler thread without a fault, as long as it is raised.
   let event: Descriptor
   let store: UnsafeMutablePointer<PreimageStore>
+  /// The keeper's, but for its making.
+  let groups: MemoryControlGroups
   let registry = RegionRegistry()
   /// How many regions epoll watches.
   let regionCount = Atomic<Int>(0)
@@ -42,18 +44,21 @@ struct HandlerState: ~Copyable {
     let epoll = Descriptor(owning: try Kernel.createEpoll())
     let event = Descriptor(owning: try Kernel.createEvent())
     try Kernel.epollAdd(epoll.rawValue, event.rawValue, tag: eventTag)
+    let groups = try MemoryControlGroups()
     let store = unsafe try PreimageStore.allocate()
     let state = UnsafeMutablePointer<HandlerState>.allocate(capacity: 1)
-    unsafe state.initialize(to: HandlerState(epoll: epoll, event: event, store: store))
+    unsafe state.initialize(
+      to: HandlerState(epoll: epoll, event: event, groups: groups, store: store))
     return unsafe state
   }
 
   private init(
     epoll: consuming Descriptor, event: consuming Descriptor,
-    store: UnsafeMutablePointer<PreimageStore>
+    groups: consuming MemoryControlGroups, store: UnsafeMutablePointer<PreimageStore>
   ) {
     self.epoll = epoll
     self.event = event
+    self.groups = groups
     unsafe self.store = store
   }
 

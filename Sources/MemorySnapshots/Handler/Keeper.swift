@@ -14,6 +14,8 @@ struct Keeper {
   /// The most slots in use lately; falls by a quarter each tick.
   private var recentPeak = 0
 
+  private var allowance = MemoryAllowance()
+
   /// When memory was last handed back.
   private var lastTick: UInt64 = 0
 
@@ -54,7 +56,10 @@ struct Keeper {
     let pages = unsafe handler.pointee.store.pointee.pages.freeSlots
     let smallest = unsafe 2 * handler.pointee.store.pointee.reservePages
     if pages == 0 { reserve = min(reserve * 2, 8 * smallest) }
-    return unsafe handler.pointee.store.pointee.refill(reservePages: reserve)
+    let handler = unsafe handler
+    return unsafe handler.pointee.store.pointee.refill(reservePages: reserve) { byteCount in
+      unsafe allowance.takes(byteCount, of: handler.pointee.groups)
+    }
   }
 
   /// Whether there is memory to hand back, now or once a reserve that a burst has raised is lowered
@@ -90,10 +95,11 @@ struct Keeper {
       if unsafe region.pointee.isStarved.load(ordering: .acquiring) {
         switch unsafe region.pointee.relieve(hasMemory: hasMemory) {
         case .done: break
-        case .needsSlots: next = 0
+        case .needsSlots, .isMakingRoom: next = 0
         case .needsPatience: next = min(next, Keeper.retryDelay)
         }
       }
+      if unsafe region.pointee.continueDeparture() { next = 0 }
       let rest = unsafe region.pointee.disarm(slices: Keeper.slicesPerPass)
       if rest >= 0 { next = min(next, rest) }
       let more = unsafe region.pointee.preserveHotPages(FaultResolver(region: region))

@@ -308,13 +308,16 @@ extension Kernel {
     askInFaultPath(.wake, cuserfault_wake(descriptor, UInt64(start), UInt64(length)))
   }
 
+  /// Fills missing pages and wakes who waits for them. Returns how many bytes it got to.
   @_noLocks
   static func copyIn(
     _ descriptor: Int32, from source: UInt, to start: UInt, _ length: Int
-  ) -> Int32 {
-    guard let bytes = unsafe UnsafeRawPointer(bitPattern: source) else { return -EFAULT }
-    return unsafe askInFaultPath(
-      .copyIn, cuserfault_copy(descriptor, UInt64(start), bytes, UInt64(length)))
+  ) -> Int {
+    guard let bytes = unsafe UnsafeRawPointer(bitPattern: source) else { return 0 }
+    return unsafe max(
+      0,
+      askInFaultPath(
+        .copyIn, Int(cuserfault_copy(descriptor, UInt64(start), bytes, UInt64(length)))))
   }
 
   @_noLocks

@@ -14,7 +14,7 @@ struct Mapping: ~Copyable {
       trimming: try Kernel.mapAnonymous(padded, reserve: false), padded, byteCount, alignment)
   }
 
-  /// Reserves address space, of which parts are opened later (`Kernel.open`).
+  /// Reserves address space, of which parts are opened later (`Kernel.makeAccessible`).
   init(reserving byteCount: Int, alignedTo alignment: Int) throws(Errno) {
     let padded = byteCount + alignment - Kernel.pageSize
     self.init(trimming: try Kernel.reserve(padded), padded, byteCount, alignment)
@@ -37,6 +37,12 @@ struct Mapping: ~Copyable {
 
   init(file: Int32, byteCount: Int, shared: Bool) throws(Errno) {
     address = try Kernel.mapFile(file, byteCount, shared: shared)
+    self.byteCount = byteCount
+  }
+
+  /// Takes over memory that was mapped.
+  init(owning address: UInt, byteCount: Int) {
+    self.address = address
     self.byteCount = byteCount
   }
 

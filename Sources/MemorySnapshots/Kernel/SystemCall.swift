@@ -6,6 +6,7 @@ package enum SystemCall: UInt8, CaseIterable, Sendable {
   case munmap
   case mprotect
   case mincore
+  case mlock
   /// pread(2) of /proc/thread-self/pagemap.
   case readPagemap
   /// madvise(2) about fork(2).
@@ -27,6 +28,8 @@ package enum SystemCall: UInt8, CaseIterable, Sendable {
   case write
   case poll
   case ftruncate
+  /// open(2) and read(2), of the control groups' files.
+  case readFile
   case open
   case read
   // userfaultfd(2).

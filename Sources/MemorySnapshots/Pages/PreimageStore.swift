@@ -85,11 +85,18 @@ struct PreimageStore: ~Copyable, Sendable {
     if keeperCall.exchange(1) == 0 { keeperCall.wakeAll() }
   }
 
-  /// Populates what the reserve lacks. False if the system has no more memory.
-  func refill(reservePages reserve: Int) -> Bool {
+  /// Populates what the reserve lacks. False if the system has no more memory, or `mayTake`, asked for
+  /// each chunk, says so: what it can find out cannot be left to the kernel, which would kill.
+  func refill(reservePages reserve: Int, mayTake: (_ byteCount: Int) -> Bool) -> Bool {
     do {
-      while pages.freeSlots < reserve { try pages.grow() }
-      while records.freeSlots < max(reserveRecords, reserve) { try records.grow() }
+      while pages.freeSlots < reserve {
+        guard mayTake(pages.chunkBytes) else { return false }
+        try pages.grow()
+      }
+      while records.freeSlots < max(reserveRecords, reserve) {
+        guard mayTake(records.chunkBytes) else { return false }
+        try records.grow()
+      }
       return true
     } catch {
       return false

@@ -35,6 +35,7 @@ struct PreserveBatch {
   private var copiedPages = 0
   private var zeroPages = 0
   private var viewPages = 0
+  private var furtherViewPages = 0
 
   /// From this many pages on, a copy would push more out of the cache than it is worth there.
   private static var leastPagesPastCache: Int {
@@ -79,13 +80,21 @@ struct PreserveBatch {
   private mutating func location(
     ofPage page: Int, preserved: UInt64, expected: Int
   ) -> VersionLocation? {
-    if let view = touchViews(ofPage: page, preserved: preserved),
-      unsafe region.pointee.views.mayHoldVersions
-    {
+    let mayHold = unsafe region.pointee.views.mayHoldVersions
+    if mayHold, let view = touchViews(ofPage: page, preserved: preserved, holdsVersion: true) {
       unsafe region.pointee.views.entry(view).pointee.heldVersions.add(1, ordering: .relaxed)
       viewPages += 1
       return .view(view)
     }
+    guard let location = storeLocation(ofPage: page, expected: expected) else { return nil }
+    if !mayHold {
+      _ = touchViews(ofPage: page, preserved: preserved, holdsVersion: false)
+    }
+    return location
+  }
+
+  @_noLocks
+  private mutating func storeLocation(ofPage page: Int, expected: Int) -> VersionLocation? {
     let source = unsafe region.pointee.address(ofPage: page)
     if unsafe Kernel.isZero(source, count: region.pointee.pageSize) {
       zeroPages += 1
@@ -97,18 +106,25 @@ struct PreserveBatch {
     return .slot(slot)
   }
 
-  /// Has the kernel copy the page in each open view that does not have it yet. Returns one such
-  /// view. Must come before the live page is un-protected.
+  /// Has the kernel copy the page in each open view that does not have it yet: in few, see
+  /// `ViewTable`. Returns the one whose copy is to be the version, if one is. Must come before the
+  /// live page is un-protected.
   @_noLocks
-  private func touchViews(ofPage page: Int, preserved: UInt64) -> Int? {
+  private mutating func touchViews(
+    ofPage page: Int, preserved: UInt64, holdsVersion: Bool
+  ) -> Int? {
     var holder: Int?
-    for position in unsafe 0..<region.pointee.views.count {
-      let index = unsafe region.pointee.views.openView(position)
+    for position in unsafe 0..<region.pointee.views.countCopiedByKernel {
+      let index = unsafe region.pointee.views.viewCopiedByKernel(position)
       let view = unsafe region.pointee.views.entry(index)
-      guard unsafe view.pointee.isCopiedByKernel, unsafe view.pointee.epoch > preserved
-      else { continue }
+      guard unsafe view.pointee.epoch > preserved else { continue }
       unsafe Kernel.touch(view.pointee.address + UInt(page * region.pointee.pageSize))
-      holder = index
+      if holdsVersion, holder == nil {
+        holder = index
+      } else {
+        unsafe view.pointee.ownPages.add(1, ordering: .relaxed)
+        furtherViewPages += 1
+      }
     }
     return holder
   }
@@ -240,11 +256,12 @@ struct PreserveBatch {
     if zeroPages > 0 {
       unsafe region.pointee.counters.zeroPages.add(zeroPages, ordering: .relaxed)
     }
-    if viewPages > 0 {
-      unsafe region.pointee.counters.pagesCopiedByViews.add(viewPages, ordering: .relaxed)
+    let inViews = viewPages + furtherViewPages
+    if inViews > 0 {
+      unsafe region.pointee.counters.pagesCopiedByViews.add(inViews, ordering: .relaxed)
     }
     // With a limit, slots were counted as they were taken.
-    let uncounted = viewPages + (isLimited ? 0 : copiedPages)
+    let uncounted = inViews + (isLimited ? 0 : copiedPages)
     guard uncounted > 0 else { return }
     let kept = unsafe region.pointee.preservedPages.add(uncounted, ordering: .relaxed).newValue
     unsafe region.pointee.counters.notePreserved(kept)

@@ -42,8 +42,9 @@ extension RegionState {
 
   // MARK: - Unlinking
 
-  /// Takes a version out of its page's chain and frees its memory. Control lock held.
-  func free(version number: UInt32) {
+  /// Takes a version out of its page's chain and frees its memory. Control lock held. Returns the
+  /// closed view in which it was the last, if it was.
+  func free(version number: UInt32) -> Int? {
     let record = unsafe store.pointee.record(number)
     let page = Int(unsafe record.pointee.page)
     let word = lock(page)
@@ -59,8 +60,10 @@ extension RegionState {
     endUnlinking()
     table.publish(page, table.word(page).claimed(.free))
     briefWaiters.wake()
-    freeContent(VersionLocation(bits: unsafe record.pointee.location.load(ordering: .relaxed)))
+    let location = VersionLocation(bits: unsafe record.pointee.location.load(ordering: .relaxed))
+    let closedView = freeContent(location)
     unsafe store.pointee.deallocateRecord(number)
+    return closedView
   }
 
   /// Takes the claim that keeps resolvers of the page out while its versions are unlinked. They
@@ -86,7 +89,7 @@ extension RegionState {
     unlinkSequence.add(1, ordering: .releasing)
   }
 
-  private func freeContent(_ location: VersionLocation) {
+  private func freeContent(_ location: VersionLocation) -> Int? {
     if let slot = location.slot {
       preservedPages.subtract(1, ordering: .relaxed)
       unsafe store.pointee.deallocatePage(slot)
@@ -94,11 +97,15 @@ extension RegionState {
       preservedPages.subtract(1, ordering: .relaxed)
       let view = unsafe views.entry(index)
       let held = unsafe view.pointee.heldVersions.subtract(1, ordering: .relaxed).newValue
-      if held == 0, unsafe !view.pointee.isOpen {
-        Kernel.unmap(unsafe view.pointee.address, byteCount)
-        views.countRetired(-1)
-        views.free(index)
-      }
+      if held == 0, unsafe !view.pointee.isOpen { return index }
     }
+    return nil
+  }
+
+  /// Unmaps a closed view that no version lives in any more. Its pages go all at once.
+  func unmap(closedView index: Int) {
+    Kernel.unmap(unsafe views.entry(index).pointee.address, byteCount)
+    views.countRetired(-1)
+    views.giveBack(index)
   }
 }

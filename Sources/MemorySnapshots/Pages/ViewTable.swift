@@ -11,42 +11,64 @@ struct ViewEntry: ~Copyable {
   /// answered with a copy.
   var isCopiedByKernel = true
   var isOpen = false
-  /// Where the list of open views names this one.
-  var position = 0
+  /// The next of the numbers that were given back, 0 for none; as in `ViewTable.givenBack`.
+  var nextFree: UInt32 = 0
   /// Versions whose content is a page of this view.
   let heldVersions = Atomic<Int>(0)
+  /// Pages of memory that the view takes besides: they go when it is closed.
+  let ownPages = Atomic<Int>(0)
 }
 
 /// The views of a region. Entries keep their number while a version's content lives in them, also
 /// after the view was closed.
 ///
-/// Safe to share: the list of open views and its entries change only while the gate is closed, so
-/// whoever passes the gate reads them undisturbed; the rest belongs to the control lock.
+/// Few are copied by the kernel: each costs the fault path a copy of every page that is written to.
+/// All others cost it nothing, however many they are.
+///
+/// Safe to share: the lists of open views and their entries change only while the gate is closed, so
+/// whoever passes the gate reads them undisturbed; the rest belongs to the control lock, or is atomic.
 @safe
 struct ViewTable: ~Copyable, @unchecked Sendable {
   static var capacity: Int { 65_535 }
+  /// The most open views that the kernel copies pages for: one of the newest snapshot, and one to
+  /// compare it with.
+  static var mostCopiedByKernel: Int { 2 }
 
   private let memory: Mapping
   private let entries: UnsafeMutablePointer<ViewEntry>
+  /// The open views by their addresses, ascending.
   private let openIndices: UnsafeMutablePointer<UInt32>
-  private let freeIndices: UnsafeMutablePointer<UInt32>
+  private let copiedIndices: UnsafeMutablePointer<UInt32>
   private let openCount = Atomic<Int>(0)
+  private let copiedCount = Atomic<Int>(0)
+  /// Views that the kernel copies pages for, those that are being made included.
+  private let copiedReservation = Atomic<Int>(0)
   /// Closed views that are still mapped, because versions live in them.
   private let retiredCount = Atomic<Int>(0)
-  /// Entries ever used, and the number of those that are free again.
+  /// Entries ever used.
   private let usedCount = Atomic<Int>(0)
-  private let freeCount = Atomic<Int>(0)
+  /// Numbers to be used again, and those given back since: chains through `nextFree`, whose ends
+  /// are one above the first number, or 0.
+  private let firstFree = Atomic<UInt32>(0)
+  private let givenBack = Atomic<UInt32>(0)
 
   init() throws(Errno) {
     let entryBytes = MemoryLayout<ViewEntry>.stride * ViewTable.capacity
     let indexBytes = MemoryLayout<UInt32>.stride * ViewTable.capacity
-    memory = try Mapping(anonymous: entryBytes + 2 * indexBytes)
+    memory = try Mapping(
+      anonymous: entryBytes + indexBytes
+        + MemoryLayout<UInt32>.stride * ViewTable.mostCopiedByKernel)
     // Never zero: a mapping has an address.
     let start = unsafe UnsafeMutableRawPointer(bitPattern: memory.address).unsafelyUnwrapped
     unsafe entries = start.assumingMemoryBound(to: ViewEntry.self)
     unsafe openIndices = (start + entryBytes).assumingMemoryBound(to: UInt32.self)
-    unsafe freeIndices = (start + entryBytes + indexBytes).assumingMemoryBound(to: UInt32.self)
+    unsafe copiedIndices = (start + entryBytes + indexBytes).assumingMemoryBound(to: UInt32.self)
   }
+
+  @_noLocks
+  func entry(_ index: Int) -> UnsafeMutablePointer<ViewEntry> { unsafe entries + index }
+
+  // MARK: - What the fault path asks, with the gate passed
 
   var count: Int {
     @_noLocks get { openCount.load(ordering: .relaxed) }
@@ -55,8 +77,38 @@ struct ViewTable: ~Copyable, @unchecked Sendable {
   @_noLocks
   func openView(_ position: Int) -> Int { Int(unsafe openIndices[position]) }
 
+  /// How many open views the kernel copies pages for.
+  var countCopiedByKernel: Int {
+    @_noLocks get { copiedCount.load(ordering: .relaxed) }
+  }
+
   @_noLocks
-  func entry(_ index: Int) -> UnsafeMutablePointer<ViewEntry> { unsafe entries + index }
+  func viewCopiedByKernel(_ position: Int) -> Int { Int(unsafe copiedIndices[position]) }
+
+  /// The open view in whose `byteCount` bytes an address lies.
+  @_noLocks
+  func openView(containing address: UInt, byteCount: Int) -> Int? {
+    let position = position(after: address) - 1
+    guard position >= 0 else { return nil }
+    let index = openView(position)
+    return unsafe address - entries[index].address < UInt(byteCount) ? index : nil
+  }
+
+  /// How many open views start at an address or before it.
+  @_noLocks
+  private func position(after address: UInt) -> Int {
+    var low = 0
+    var high = count
+    while low < high {
+      let middle = (low + high) / 2
+      if unsafe entries[openView(middle)].address <= address {
+        low = middle + 1
+      } else {
+        high = middle
+      }
+    }
+    return low
+  }
 
   /// Each mapping counts towards vm.max_map_count, 65,530 by default.
   private static var mostRetired: Int {
@@ -71,44 +123,92 @@ struct ViewTable: ~Copyable, @unchecked Sendable {
 
   func countRetired(_ change: Int) { retiredCount.add(change, ordering: .relaxed) }
 
-  /// Adds an open view. Gate closed. `nil` if there are too many.
-  func open(address: UInt, epoch: UInt64, isCopiedByKernel: Bool) -> Int? {
-    let index: Int
-    let free = freeCount.load(ordering: .relaxed)
-    let used = usedCount.load(ordering: .relaxed)
-    if free > 0 {
-      index = Int(unsafe freeIndices[free - 1])
-      freeCount.store(free - 1, ordering: .relaxed)
-    } else if used < ViewTable.capacity {
-      index = used
-      usedCount.store(used + 1, ordering: .relaxed)
-    } else {
-      return nil
+  // MARK: - Opening and closing
+
+  /// Asks for one of the few views that the kernel copies pages for, `most` at a time. True if it was
+  /// granted: closing the view gives it back. Relaxed: a count that publishes nothing.
+  func reserveKernelCopies(atMost most: Int) -> Bool {
+    var seen = copiedReservation.load(ordering: .relaxed)
+    while mayHoldVersions, seen < min(most, ViewTable.mostCopiedByKernel) {
+      let (exchanged, original) = copiedReservation.compareExchange(
+        expected: seen, desired: seen + 1, ordering: .relaxed)
+      if exchanged { return true }
+      seen = original
     }
+    return false
+  }
+
+  func giveBackKernelCopies() { copiedReservation.subtract(1, ordering: .relaxed) }
+
+  /// Adds an open view. Gate closed. `nil` if there are too many.
+  ///
+  /// - Complexity: O(open views): four bytes of each are moved.
+  func open(address: UInt, epoch: UInt64, isCopiedByKernel: Bool) -> Int? {
+    guard let index = takeNumber() else { return nil }
     unsafe (entries + index).initialize(
       to: ViewEntry(
         address: address, epoch: epoch, isCopiedByKernel: isCopiedByKernel, isOpen: true))
-    let position = openCount.load(ordering: .relaxed)
+    let position = position(after: address)
+    let open = count
+    unsafe (openIndices + position + 1).update(from: openIndices + position, count: open - position)
     unsafe openIndices[position] = UInt32(index)
-    unsafe entries[index].position = position
-    openCount.store(position + 1, ordering: .relaxed)
+    openCount.store(open + 1, ordering: .relaxed)
+    if isCopiedByKernel {
+      unsafe copiedIndices[countCopiedByKernel] = UInt32(index)
+      copiedCount.add(1, ordering: .relaxed)
+    }
     return index
+  }
+
+  private func takeNumber() -> Int? {
+    var first = firstFree.load(ordering: .relaxed)
+    // Acquiring: pairs with `giveBack`.
+    if first == 0 { first = givenBack.exchange(0, ordering: .acquiring) }
+    if first > 0 {
+      firstFree.store(unsafe entries[Int(first) - 1].nextFree, ordering: .relaxed)
+      return Int(first) - 1
+    }
+    let used = usedCount.load(ordering: .relaxed)
+    guard used < ViewTable.capacity else { return nil }
+    usedCount.store(used + 1, ordering: .relaxed)
+    return used
   }
 
   /// Takes a view off the list of open ones. Gate closed.
   func close(_ index: Int) {
-    let last = openCount.load(ordering: .relaxed) - 1
-    let position = unsafe entries[index].position
-    unsafe openIndices[position] = openIndices[last]
-    unsafe entries[Int(openIndices[position])].position = position
-    openCount.store(last, ordering: .relaxed)
+    let position = position(after: unsafe entries[index].address) - 1
+    let open = count
+    unsafe (openIndices + position).update(
+      from: openIndices + position + 1, count: open - position - 1)
+    openCount.store(open - 1, ordering: .relaxed)
     unsafe entries[index].isOpen = false
+    guard unsafe entries[index].isCopiedByKernel else { return }
+    let last = countCopiedByKernel - 1
+    for position in 0..<last where viewCopiedByKernel(position) == index {
+      unsafe copiedIndices[position] = copiedIndices[last]
+    }
+    copiedCount.store(last, ordering: .relaxed)
+    giveBackKernelCopies()
   }
 
-  /// Gives the number of a closed view without held versions back. Control lock held.
-  func free(_ index: Int) {
-    let free = freeCount.load(ordering: .relaxed)
-    unsafe freeIndices[free] = UInt32(index)
-    freeCount.store(free + 1, ordering: .relaxed)
+  /// Gives the number of a closed view back, after it was unmapped. From any thread, without a lock.
+  func giveBack(_ index: Int) {
+    var head = givenBack.load(ordering: .relaxed)
+    while true {
+      unsafe entries[index].nextFree = head
+      // Releasing: whoever takes the number sees the chain.
+      let (exchanged, original) = givenBack.compareExchange(
+        expected: head, desired: UInt32(index) + 1, ordering: .releasing)
+      if exchanged { return }
+      head = original
+    }
+  }
+
+  /// From the first byte of `range` and the open views to the last.
+  func bounds(with range: Range<UInt>) -> Range<UInt> {
+    guard count > 0 else { return range }
+    let first = unsafe entries[openView(0)].address
+    let last = unsafe entries[openView(count - 1)].address
+    return min(first, range.lowerBound)..<max(last + UInt(range.count), range.upperBound)
   }
 }

@@ -1,8 +1,8 @@
 extension MemoryRegion {
   /// What the memory of a region is made of.
   public enum Backing: String, Sendable, Hashable, Codable, CaseIterable {
-    /// A memory file, mapped shared (memfd_create(2)). Views cost nothing until pages are written
-    /// to. Needs Linux 5.19.
+    /// A memory file, mapped shared (memfd_create(2)). Two views at a time cost nothing until pages are
+    /// written to, others copy pages as they are read. Needs Linux 5.19.
     case sharedMemory
     /// Private memory, huge pages allowed: the first snapshot is some hundred times cheaper, the
     /// first write to each 2 MiB pays for splitting the huge page. A view copies pages as they are
@@ -43,9 +43,12 @@ extension MemoryRegion {
     public var backing: Backing
     /// Who resolves a write fault.
     public var faultDelivery: FaultDelivery
-    /// The most bytes of pre-images kept for the region's snapshots; `nil` for no limit.
+    /// The most bytes of pre-images kept for the region's snapshots, their copies in views included
+    /// (`RegionStatistics.preservedBytes`); `nil` for no limit. What snapshots with open views need
+    /// may exceed it. Pages that readers bring into views are not under it.
     public var storeLimit: Int?
-    /// What happens when the store is full, be it by `storeLimit` or for want of memory.
+    /// What happens when the store is full, be it by `storeLimit`, for want of memory, or because more
+    /// would come too near the limit of a memory control group (cgroups(7)).
     public var whenStoreIsFull: StorePolicy
     /// Whether protection stays when the last snapshot goes. If so, the next one costs only as much
     /// as was written to meanwhile, and `changedRanges(since:)` also knows what has changed since a

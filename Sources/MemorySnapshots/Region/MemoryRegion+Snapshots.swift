@@ -53,6 +53,8 @@ extension MemoryRegion {
       }
     }
     if let failure {
+      // Numbered, but not whole.
+      if unsafe record.pointee.epoch > 0 { unsafe state.pointee.drop(record) }
       unsafe record.deinitialize(count: 1)
       unsafe record.deallocate()
       if failure.rawValue == EOVERFLOW {

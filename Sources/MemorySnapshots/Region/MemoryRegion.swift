@@ -38,6 +38,7 @@ public final class MemoryRegion: @unchecked Sendable {
   private(set) var memory: RegionMemory
   /// Changes in `deinit` alone.
   private var userfault: Userfaultfd?
+  private let isUserModeOnly: Bool
   private let handler: FaultHandler
 
   /// Maps a new region of zeros.
@@ -160,6 +161,7 @@ public final class MemoryRegion: @unchecked Sendable {
     byteCount = memory.byteCount
     self.options = options
     self.memory = memory
+    isUserModeOnly = userfault.method == .userModeOnly
     self.userfault = consume userfault
     self.handler = handler
     unsafe self.state = state
@@ -220,6 +222,11 @@ public final class MemoryRegion: @unchecked Sendable {
     _ body: (UnsafeMutableRawBufferPointer) throws(Failure) -> Result
   ) throws(Failure) -> Result {
     try unsafe body(UnsafeMutableRawBufferPointer(start: baseAddress, count: byteCount))
+  }
+
+  /// Whether faults that a system call takes are resolved; else the call fails with EFAULT.
+  var resolvesFaultsOfSystemCalls: Bool {
+    options.faultDelivery == .handlerThread && !isUserModeOnly
   }
 
   var isInForkedChild: Bool { handler.fork.isInChild }

@@ -79,7 +79,7 @@ struct RegionMemory: ~Copyable {
   /// - Throws: EBADF if the number of the memory file has been closed, whatever it is by now.
   func mapPrivately() throws(Errno) -> Mapping {
     let file = try duplicateFile()
-    return try Mapping(file: file.rawValue, byteCount: byteCount, shared: false)
+    return try Mapping(imageOf: file.rawValue, byteCount)
   }
 
   private func duplicateFile() throws(Errno) -> Descriptor {

@@ -1,25 +1,13 @@
 internal import Synchronization
 internal import SystemPackage
 
-// Taking a snapshot, and letting one go. Control lock held throughout.
+// Taking a snapshot. Control lock held throughout.
 
 extension RegionState {
   /// Takes a snapshot: closes the gate, protects what was written to since the last one, raises
-  /// the epoch, opens the gate.
+  /// the epoch, opens the gate. If it fails with the record numbered, the snapshot is among the live
+  /// ones and not whole: the caller drops it once the control lock is given back.
   func take(
-    _ record: UnsafeMutablePointer<SnapshotRecord>, into snapshots: inout LiveSnapshots,
-    copyingHotPagesBy resolver: FaultResolver?
-  ) throws(Errno) {
-    do throws(Errno) {
-      try unsafe takeBehindGate(record, into: &snapshots, copyingHotPagesBy: resolver)
-    } catch {
-      // Numbered, but not whole.
-      if unsafe record.pointee.epoch > 0 { unsafe drop(record, from: &snapshots) }
-      throw error
-    }
-  }
-
-  private func takeBehindGate(
     _ record: UnsafeMutablePointer<SnapshotRecord>, into snapshots: inout LiveSnapshots,
     copyingHotPagesBy resolver: FaultResolver?
   ) throws(Errno) {
@@ -79,101 +67,6 @@ extension RegionState {
       preconditionFailure("Pages that no snapshot needs were to be copied.")
     }
     unprotectDirtyPages()
-  }
-
-  /// Lets a snapshot go that nobody uses. Each version it owns moves to the next older snapshot,
-  /// if that one needs it too; else its memory is free again.
-  ///
-  /// - Complexity: O(the smaller of the two snapshots' versions), plus the versions freed.
-  func drop(
-    _ record: UnsafeMutablePointer<SnapshotRecord>, from snapshots: inout LiveSnapshots
-  ) {
-    let older = unsafe record.pointee.older
-    let freeSlots = unsafe store.pointee.pages.freeSlots
-    if unsafe record == snapshots.newest {
-      // With no resolver under way, none still makes versions for this snapshot afterwards.
-      gate.close()
-      newestLiveEpoch.store(unsafe older?.pointee.epoch ?? 0, ordering: .relaxed)
-      unsafe record.pointee.versions.append(takeNewVersions(), in: store)
-      openGate()
-    }
-    unsafe snapshots.remove(record)
-    counters.snapshotsLive.subtract(1, ordering: .relaxed)
-    if let older = unsafe older {
-      unsafe pass(versionsOf: record, to: older)
-    } else {
-      unsafe freeAll(&record.pointee.versions)
-    }
-    if snapshots.isEmpty {
-      limitIsLifted.store(false, ordering: .relaxed)
-      if !tracksChangesWhenIdle {
-        wantsDisarming.store(true, ordering: .releasing)
-        unsafe store.pointee.callKeeper()
-      }
-    }
-    // A fault that waits for a slot may find one now, or need none any more.
-    wakeStarved()
-    // The keeper must know of memory to hand back: called once for each chunk that falls free.
-    let chunk = unsafe store.pointee.pages.slotsPerChunk
-    let hasFreedChunk = unsafe store.pointee.pages.freeSlots / chunk > freeSlots / chunk
-    if hasFreedChunk { unsafe store.pointee.callKeeper() }
-  }
-
-  private func freeAll(_ list: inout VersionList) {
-    var number = list.first
-    while number != 0 {
-      let next = unsafe store.pointee.record(number).pointee.next
-      free(version: number)
-      number = next
-    }
-    list = VersionList()
-  }
-
-  /// Each list holds at most one version of a page, and a version of the newer list is needed by
-  /// the older snapshot unless that has one of its own. So it suffices to go through the shorter.
-  private func pass(
-    versionsOf record: UnsafeMutablePointer<SnapshotRecord>,
-    to older: UnsafeMutablePointer<SnapshotRecord>
-  ) {
-    let epoch = unsafe record.pointee.epoch
-    if unsafe record.pointee.versions.count <= older.pointee.versions.count {
-      var number = unsafe record.pointee.versions.first
-      while number != 0 {
-        let version = unsafe store.pointee.record(number)
-        let next = unsafe version.pointee.next
-        let lower = unsafe version.pointee.lower
-        if unsafe lower >= older.pointee.epoch {
-          unsafe record.pointee.versions.remove(number, in: store)
-          free(version: number)
-        }
-        number = next
-      }
-    } else {
-      let end = unsafe record.pointee.newer?.pointee.epoch ?? .max
-      var number = unsafe older.pointee.versions.first
-      while number != 0 {
-        if let twin = newerVersion(of: number, in: epoch..<end) {
-          unsafe record.pointee.versions.remove(twin, in: store)
-          free(version: twin)
-        }
-        number = unsafe store.pointee.record(number).pointee.next
-      }
-    }
-    unsafe older.pointee.versions.append(record.pointee.versions, in: store)
-    unsafe record.pointee.versions = VersionList()
-  }
-
-  /// The next newer version of the same page, if it was made in one of `epochs`.
-  private func newerVersion(of number: UInt32, in epochs: Range<UInt64>) -> UInt32? {
-    let record = unsafe store.pointee.record(number)
-    let page = Int(unsafe record.pointee.page)
-    let word = lock(page)
-    let newer = unsafe record.pointee.newer
-    table.publish(page, word)
-    briefWaiters.wake()
-    guard newer != 0 else { return nil }
-    let upper = unsafe store.pointee.record(newer).pointee.upper.load(ordering: .relaxed)
-    return epochs.contains(upper) ? newer : nil
   }
 }
 

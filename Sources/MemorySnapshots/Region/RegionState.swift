@@ -43,8 +43,11 @@ struct RegionState: ~Copyable {
   let newVersionCount = Atomic<Int>(0)
   /// Odd while versions are being unlinked: whoever walked the links meanwhile walks again.
   let unlinkSequence = Atomic<UInt64>(0)
-  /// Pre-images kept, in pages, and the most that may be.
+  /// Pre-images kept, in pages, each with all its copies in views that the kernel copies pages for; and
+  /// the most that may be.
   let preservedPages = Atomic<Int>(0)
+  /// Pages that readers have brought into views which are filled as they are read.
+  let residentViewPages = Atomic<Int>(0)
   let pageLimit: Int
   /// Whether a fault was put aside for want of a slot.
   let isStarved = Atomic<Bool>(false)
@@ -73,6 +76,8 @@ struct RegionState: ~Copyable {
   let inlineResolvers = Atomic<Int>(0)
   /// Whether the last snapshot has gone and the keeper is to lift the protection.
   let wantsDisarming = Atomic<Bool>(false)
+  /// Whether the keeper has begun to let a snapshot go, and is to go on.
+  let keeperDeparts = Atomic<Bool>(false)
 
   /// Neighbours in the handler's list of regions. Under the handler's registry lock.
   var nextRegion: UnsafeMutablePointer<RegionState>?

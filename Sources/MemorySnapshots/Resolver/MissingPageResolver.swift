@@ -1,4 +1,4 @@
-internal import Glibc
+internal import Synchronization
 
 /// Answers the first read of a page of a view that is filled as it is read: copies pages, as of the
 /// snapshot, into the view. Runs where `FaultResolver` runs, under the same rules.
@@ -28,14 +28,15 @@ struct MissingPageResolver {
   /// Fills up to `pageCount` pages from the one at `address` on. The gate has been passed.
   @_noLocks
   func fill(_ address: UInt, scratch: UInt, pageCount: Int) {
-    let byteCount = unsafe UInt(region.pointee.byteCount)
-    for position in unsafe 0..<region.pointee.views.count {
-      let view = unsafe region.pointee.views.entry(region.pointee.views.openView(position))
+    let byteCount = unsafe region.pointee.byteCount
+    if let index = unsafe region.pointee.views.openView(
+      containing: address, byteCount: byteCount)
+    {
+      let view = unsafe region.pointee.views.entry(index)
       let start = unsafe view.pointee.address
-      guard address >= start, address - start < byteCount else { continue }
       let page = unsafe Int((address - start) / UInt(region.pointee.pageSize))
       let end = unsafe min(page + pageCount, region.pointee.pageCount)
-      unsafe fill(page..<end, of: start, epoch: view.pointee.epoch, scratch: scratch)
+      unsafe fill(page..<end, of: view, scratch: scratch)
       return
     }
     // The view was closed while the message was under way: its reader must not wait for ever.
@@ -43,20 +44,25 @@ struct MissingPageResolver {
   }
 
   @_noLocks
-  private func fill(_ pages: Range<Int>, of view: UInt, epoch: UInt64, scratch: UInt) {
+  private func fill(
+    _ pages: Range<Int>, of view: UnsafeMutablePointer<ViewEntry>, scratch: UInt
+  ) {
     let pageSize = unsafe region.pointee.pageSize
-    let reader = unsafe SnapshotReader(region: region, epoch: epoch)
+    let reader = unsafe SnapshotReader(region: region, epoch: view.pointee.epoch)
     for page in pages {
       reader.copy(
         page, offset: 0, count: pageSize,
         to: scratch + UInt((page - pages.lowerBound) * pageSize))
     }
     // Too late for this reader, who gets the page in any case: the snapshot is void from now on.
-    unsafe region.pointee.confirmProtection(of: pages, since: epoch)
-    let start = view + UInt(pages.lowerBound * pageSize)
-    let status = unsafe Kernel.copyIn(
-      region.pointee.descriptor, from: scratch, to: start, pages.count * pageSize)
-    guard status != 0 else { return }
+    unsafe region.pointee.confirmProtection(of: pages, since: view.pointee.epoch)
+    let start = unsafe view.pointee.address + UInt(pages.lowerBound * pageSize)
+    let byteCount = pages.count * pageSize
+    let copied = unsafe Kernel.copyIn(
+      region.pointee.descriptor, from: scratch, to: start, byteCount)
+    unsafe view.pointee.ownPages.add(copied / pageSize, ordering: .relaxed)
+    unsafe region.pointee.residentViewPages.add(copied / pageSize, ordering: .relaxed)
+    guard copied < byteCount else { return }
     // A page of the run is there already (EEXIST: this one, for another reader that faulted on it;
     // EAGAIN: a later one, and those before it are filled). The reader of this page goes on either
     // way: it finds its page, or faults anew.

@@ -92,8 +92,13 @@ extension MemorySnapshot {
       operation, "the snapshot is being read or has an open view; finish with that first")
   }
 
-  /// Un-protects pages that this snapshot does not need any more, nor any other.
+  /// Un-protects pages that this snapshot does not need any more, nor any other. Does nothing if the
+  /// snapshot has been released or given up meanwhile.
   private func letGo(of range: Range<Int>) {
+    // In use, the snapshot is among the live ones, and so is its older neighbour, whose record goes
+    // with it. Otherwise the neighbour may have been freed.
+    guard (try? beginUse("consume", asConsumer: true)) != nil else { return }
+    defer { endUse() }
     let state = unsafe region.state
     let pageSize = unsafe state.pointee.pageSize
     let older = unsafe state.pointee.control.withLock { _ in

@@ -37,9 +37,9 @@ public final class MemorySnapshot: @unchecked Sendable {
 
   deinit {
     release()
-    // Whoever invalidated the snapshot may still be letting it go.
+    // The keeper may still be letting it go: all of it goes before the region can.
     if unsafe record.pointee.usage.isInvalidated, !region.isInForkedChild {
-      unsafe region.state.pointee.control.withLock { _ in }
+      unsafe region.state.pointee.finishDeparture()
     }
     unsafe record.deinitialize(count: 1)
     unsafe record.deallocate()
@@ -57,14 +57,16 @@ public final class MemorySnapshot: @unchecked Sendable {
   }
 
   /// Lets the snapshot go. Memory that no other snapshot needs is free at once, or as soon as
-  /// readers that are under way and open views have finished. Calling it again has no effect.
+  /// readers that are under way and open views have finished. Calling it again has no effect. A
+  /// snapshot that another thread takes meanwhile does not wait for all of it, but for 512 pages at
+  /// the most.
   ///
   /// - Complexity: O(pages that this snapshot alone needed, and pages written to since that an older
   ///   one has a copy of).
   public func release() {
     guard !region.isInForkedChild else { return }
     region.audit()
-    if unsafe record.pointee.usage.release() { drop() }
+    if unsafe record.pointee.usage.release() { unsafe region.state.pointee.drop(record) }
   }
 
   /// Keeps the snapshot's pre-images in place until `endUse()`.
@@ -80,7 +82,7 @@ public final class MemorySnapshot: @unchecked Sendable {
   }
 
   func endUse() {
-    if unsafe record.pointee.usage.end() { drop() }
+    if unsafe record.pointee.usage.end() { unsafe region.state.pointee.drop(record) }
   }
 
   /// Keeps the snapshot from being given up for as long as the caller may have to wait for room: the
@@ -97,12 +99,6 @@ public final class MemorySnapshot: @unchecked Sendable {
     }
     if unsafe state.pointee.isStarved.load(ordering: .acquiring) {
       unsafe state.pointee.store.pointee.callKeeper()
-    }
-  }
-
-  private func drop() {
-    unsafe region.state.pointee.control.withLock { snapshots in
-      unsafe region.state.pointee.drop(record, from: &snapshots)
     }
   }
 }

@@ -14,6 +14,8 @@ struct SnapshotRecord: ~Copyable {
   /// Views that are open and restores under way: the snapshot must not be given up. Under the
   /// control lock.
   var pinCount = 0
+  /// The number of its departure, 0 as long as it is live. Under the control lock.
+  var departure: UInt64 = 0
   let usage = SnapshotUsage()
 }
 
@@ -94,6 +96,12 @@ struct SnapshotUsage: ~Copyable {
 
   var isInvalidated: Bool {
     word.load(ordering: .acquiring) & SnapshotUsage.invalidated != 0
+  }
+
+  /// Whether the snapshot was released and nobody uses it: no use can begin any more, and whoever
+  /// released it, or used it last, is about to drop its versions.
+  var isLeft: Bool {
+    word.load(ordering: .acquiring) & ~SnapshotUsage.consumed == SnapshotUsage.released
   }
 
   var isReleased: Bool { word.load(ordering: .acquiring) & SnapshotUsage.released != 0 }

@@ -5,25 +5,38 @@ internal import SystemPackage
 /// A snapshot as plain, contiguous memory, for any code that reads bytes.
 ///
 /// Read it from any thread, while writers run. What it shows may be wrong once protection was lost
-/// (`MemorySnapshot.isInvalidated`): nothing tells a reader of memory. Over a `.sharedMemory` region it is a private mapping
-/// of the same file: making one copies nothing but the pages that have changed since the snapshot,
-/// and a page that changes later is copied by the kernel. Over other regions its pages are copied as
-/// they are first read, up to 64 at a time.
+/// (`MemorySnapshot.isInvalidated`): nothing tells a reader of memory. There are two kinds; both show
+/// the same bytes:
+///
+/// - The first two views that are open over a `.sharedMemory` region, the first alone if the region has
+///   a `storeLimit` and nothing has been written to since the snapshot, are private mappings of the
+///   same file. Making one copies nothing but the pages that have changed since the snapshot, and a page
+///   that changes later is copied by the kernel, once for each of the two.
+/// - All others are filled as they are first read, up to 64 pages at a time, which takes some 10 µs.
+///   They cost writers nothing, however many they are.
 ///
 /// The view keeps its snapshot: a snapshot with an open view is neither freed by `release()` nor
-/// invalidated, and the memory that the view needs is not bounded by `storeLimit`. The memory goes
-/// with the view; nothing obtained from it may be used afterwards.
+/// invalidated, and the pre-images that it needs are kept though they exceed `storeLimit`. The limit
+/// counts each of them once, and copies in views of the first kind; pages that readers bring into
+/// views of the second kind it does not bound: `RegionStatistics.residentViewBytes` counts those. The
+/// memory goes with the view; nothing obtained from it may be used afterwards.
 ///
 /// Where userfaultfd is open to user mode only (`UserfaultSupport.Method.userModeOnly`), or the region's
-/// faults are delivered inline, a system call that reads from a view of a region that is not
-/// `.sharedMemory` fails with EFAULT for pages not read before; use `MemorySnapshot.write(to:)` there.
+/// faults are delivered inline, a system call that reads from a view of the second kind fails with
+/// EFAULT for pages not read before. To write a snapshot to a file or a socket, use
+/// `MemorySnapshot.write(to:)`, which always works; for other system calls, ask `systemCallsMayRead`.
+///
+/// Under mlockall(2) with MCL_FUTURE, pages of a view are locked as they come into being.
 ///
 /// Safe to share: the mapping is not written to after it was made, but by the kernel's copies of
-/// what it holds already.
+/// what it holds already, and by the answers to faults of its readers.
 @safe
 public struct SnapshotView: ~Copyable, @unchecked Sendable {
   /// The snapshot that this is a view of.
   public let snapshot: MemorySnapshot
+  /// Whether a system call such as write(2) may read from the view. If not, it fails with EFAULT, or
+  /// stops short, at pages that have not been read before.
+  public let systemCallsMayRead: Bool
   private let index: Int
   private let address: UInt
 
@@ -35,38 +48,17 @@ public struct SnapshotView: ~Copyable, @unchecked Sendable {
     try region.checkMerging(operation)
     try snapshot.beginUse(operation)
     do throws(SnapshotError) {
-      let hasFile = region.memory.hasFile
-      let mapping = try SnapshotView.map(region)
-      guard let index = snapshot.openView(mapping.address, isCopiedByKernel: hasFile) else {
-        if unsafe region.state.pointee.resolvesInline {
-          unsafe InlineFaults.remove(mapping.address, of: region.state)
-        }
-        throw SnapshotError(
-          .outOfResources, operation: operation,
-          message: "the region has \(ViewTable.capacity) views, the most there can be; let some go")
+      if let view = try snapshot.openImage(operation) {
+        (index, address) = view
+        systemCallsMayRead = true
+      } else {
+        (index, address) = try snapshot.openMissing(operation)
+        systemCallsMayRead = region.resolvesFaultsOfSystemCalls
       }
-      address = mapping.release()
-      self.index = index
       self.snapshot = snapshot
-      if hasFile { snapshot.fillView(at: address) }
     } catch {
       snapshot.endUse()
       throw error
-    }
-  }
-
-  private static func map(_ region: MemoryRegion) throws(SnapshotError) -> Mapping {
-    do throws(Errno) {
-      if region.memory.hasFile { return try region.memory.mapPrivately() }
-      let mapping = try Mapping(anonymous: region.byteCount)
-      try Kernel.registerForMissingPages(
-        unsafe region.state.pointee.descriptor, mapping.address, mapping.byteCount)
-      if unsafe region.state.pointee.resolvesInline {
-        try unsafe InlineFaults.add(mapping.address, mapping.byteCount, of: region.state)
-      }
-      return mapping
-    } catch {
-      throw region.fileError("mapping a view", error)
     }
   }
 
@@ -113,38 +105,127 @@ extension MemorySnapshot {
   /// - Throws: `SnapshotError` with `.released`, `.invalidated`, `.protectionLost`, also if the number of
   ///   the memory file was closed, or `.outOfResources` if the address space or the number of mappings is
   ///   exhausted.
-  /// - Complexity: O(pages changed since the snapshot) for a `.sharedMemory` region, else O(1). The
-  ///   corresponding system call is mmap(2).
+  /// - Complexity: O(pages changed since the snapshot) for the first two views of a `.sharedMemory`
+  ///   region without a `storeLimit`, else O(1). The corresponding system call is mmap(2).
   public func makeView() throws(SnapshotError) -> SnapshotView {
     try SnapshotView(of: self)
   }
 
-  /// Makes the fault path see a view. From now on it gets a copy of each page before that changes.
-  fileprivate func openView(_ address: UInt, isCopiedByKernel: Bool) -> Int? {
-    unsafe region.state.pointee.control.withLock { _ in
-      unsafe region.state.pointee.gate.close()
-      defer { unsafe region.state.pointee.openGate() }
-      let index = unsafe region.state.pointee.views.open(
-        address: address, epoch: reader.epoch, isCopiedByKernel: isCopiedByKernel)
-      if index != nil { unsafe record.pointee.pinCount += 1 }
-      return index
+  /// Opens a view that the kernel copies pages for, where one more may be: `nil` if not.
+  fileprivate func openImage(
+    _ operation: String
+  ) throws(SnapshotError) -> (index: Int, address: UInt)? {
+    let state = unsafe region.state
+    let isLimited = unsafe state.pointee.pageLimit != .max
+    guard region.memory.hasFile,
+      unsafe state.pointee.views.reserveKernelCopies(atMost: isLimited ? 1 : .max)
+    else { return nil }
+    do throws(SnapshotError) {
+      let mapping = try mapView { () throws(Errno) in try region.memory.mapPrivately() }
+      // With a limit, each pre-image is kept once: pages that have changed already have theirs, and so
+      // would a second view.
+      let opening = openView(
+        mapping.address, isCopiedByKernel: true, onlyIfUnchanged: isLimited)
+      switch opening {
+      case .opened(let index):
+        let address = mapping.release()
+        fillView(index, at: address)
+        return (index, address)
+      case .hasChanged:
+        unsafe state.pointee.views.giveBackKernelCopies()
+        return nil
+      case .isFull:
+        throw .tooManyViews(operation)
+      }
+    } catch {
+      unsafe state.pointee.views.giveBackKernelCopies()
+      throw error
     }
   }
 
-  /// Writes the pages that have changed before the view was opened into it.
-  fileprivate func fillView(at address: UInt) {
-    let pageSize = unsafe region.state.pointee.pageSize
+  /// Opens a view that is filled as it is read.
+  fileprivate func openMissing(
+    _ operation: String
+  ) throws(SnapshotError) -> (index: Int, address: UInt) {
+    let state = unsafe region.state
+    let mapping = try mapView { () throws(Errno) in
+      let mapping = try Mapping(
+        missing: byteCount, descriptor: unsafe state.pointee.descriptor)
+      if unsafe state.pointee.resolvesInline {
+        try unsafe InlineFaults.add(mapping.address, byteCount, of: state)
+      }
+      return mapping
+    }
+    let opening = openView(mapping.address, isCopiedByKernel: false, onlyIfUnchanged: false)
+    guard case .opened(let index) = opening else {
+      if unsafe state.pointee.resolvesInline {
+        unsafe InlineFaults.remove(mapping.address, of: state)
+      }
+      throw .tooManyViews(operation)
+    }
+    return (index, mapping.release())
+  }
+
+  private func mapView(
+    _ body: () throws(Errno) -> Mapping
+  ) throws(SnapshotError) -> Mapping {
+    do throws(Errno) {
+      return try body()
+    } catch {
+      throw region.fileError("mapping a view", error)
+    }
+  }
+
+  private enum Opening {
+    case opened(Int)
+    case hasChanged
+    case isFull
+  }
+
+  /// Makes the fault path see a view. If the kernel copies pages for it, it gets a copy of each page
+  /// before that changes from now on.
+  private func openView(
+    _ address: UInt, isCopiedByKernel: Bool, onlyIfUnchanged: Bool
+  ) -> Opening {
+    unsafe region.state.pointee.control.withLock { _ in
+      unsafe region.state.pointee.gate.close()
+      defer { unsafe region.state.pointee.openGate() }
+      let pages = unsafe 0..<region.state.pointee.pageCount
+      if onlyIfUnchanged,
+        unsafe region.state.pointee.table.nextRun(
+          preservedSince: reader.epoch, in: pages, limit: 1) != nil
+      {
+        return .hasChanged
+      }
+      let index = unsafe region.state.pointee.views.open(
+        address: address, epoch: reader.epoch, isCopiedByKernel: isCopiedByKernel)
+      guard let index else { return .isFull }
+      unsafe record.pointee.pinCount += 1
+      return .opened(index)
+    }
+  }
+
+  /// Writes the pages that have changed before the view was opened into it. A page that changes
+  /// meanwhile, while another view is open, may be counted twice until the view is closed.
+  private func fillView(_ index: Int, at address: UInt) {
+    let state = unsafe region.state
+    let pageSize = unsafe state.pointee.pageSize
+    var filled = 0
     forEachChangedPage { page in
       let destination = address + UInt(page * pageSize)
       switch reader.locate(page) {
-      case .live: break
+      case .live, .preimage(destination): return
       case .zero: Kernel.zeroBytes(destination, count: pageSize)
-      case .preimage(destination): break
       case .preimage(let source):
         Kernel.copyBytes(from: source, to: destination, count: pageSize)
-        unsafe region.state.pointee.counters.pagesCopiedByViews.add(1, ordering: .relaxed)
       }
+      filled += 1
     }
+    guard filled > 0 else { return }
+    unsafe state.pointee.views.entry(index).pointee.ownPages.add(filled, ordering: .relaxed)
+    unsafe state.pointee.counters.pagesCopiedByViews.add(filled, ordering: .relaxed)
+    unsafe state.pointee.counters.notePreserved(
+      state.pointee.preservedPages.add(filled, ordering: .relaxed).newValue)
   }
 
   /// Takes a view away. Its memory goes with it, unless versions live there: then when the last of
@@ -162,7 +243,11 @@ extension MemorySnapshot {
       if held > 0 { unsafe state.pointee.views.countRetired(1) }
       return held
     }
-    if unsafe !state.pointee.views.entry(index).pointee.isCopiedByKernel {
+    let own = unsafe state.pointee.views.entry(index).pointee.ownPages.load(ordering: .relaxed)
+    if unsafe state.pointee.views.entry(index).pointee.isCopiedByKernel {
+      unsafe state.pointee.preservedPages.subtract(own, ordering: .relaxed)
+    } else {
+      unsafe state.pointee.residentViewPages.subtract(own, ordering: .relaxed)
       if unsafe state.pointee.resolvesInline { unsafe InlineFaults.remove(address, of: state) }
       try? Kernel.unregister(unsafe state.pointee.descriptor, address, byteCount)
     }
@@ -170,7 +255,7 @@ extension MemorySnapshot {
       discardCopies(ofViewAt: address)
     } else {
       Kernel.unmap(address, byteCount)
-      unsafe state.pointee.control.withLock { _ in unsafe state.pointee.views.free(index) }
+      unsafe state.pointee.views.giveBack(index)
     }
     if unsafe state.pointee.isStarved.load(ordering: .acquiring) {
       unsafe state.pointee.store.pointee.callKeeper()
@@ -207,5 +292,13 @@ extension MemorySnapshot {
       for page in run { body(page) }
       rest = run.upperBound..<all.upperBound
     }
+  }
+}
+
+extension SnapshotError {
+  fileprivate static func tooManyViews(_ operation: String) -> SnapshotError {
+    SnapshotError(
+      .outOfResources, operation: operation,
+      message: "the region has \(ViewTable.capacity) views, the most there can be; let some go")
   }
 }

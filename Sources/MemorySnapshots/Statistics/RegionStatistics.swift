@@ -68,10 +68,14 @@ public struct RegionStatistics: Sendable, Hashable, Codable {
   public var pagesAhead: Ahead
   /// Pre-images that were all zeros and needed no memory.
   public var zeroPages: Int
-  /// Bytes of pre-images kept now.
+  /// Bytes of pre-images kept now, each with all its copies in views that the kernel copies pages for:
+  /// what `storeLimit` bounds.
   public var preservedBytes: Int
   /// The most bytes of pre-images kept at any time.
   public var mostPreservedBytes: Int
+  /// Bytes that readers have brought into open views which are filled as they are read
+  /// (`SnapshotView`). `storeLimit` does not bound them: at most the region's size for each view.
+  public var residentViewBytes: Int
   /// Bytes of memory held by the store that this region shares with the others of its handler: in
   /// use, and ready for use.
   public var poolBytes: Int
@@ -90,6 +94,7 @@ extension MemoryRegion {
       state.pointee.counters, hotPages: state.pointee.hotPages.statistics,
       pageSize: pageSize,
       preservedPages: state.pointee.preservedPages.load(ordering: .relaxed),
+      residentViewPages: state.pointee.residentViewPages.load(ordering: .relaxed),
       poolBytes: isInForkedChild ? 0 : state.pointee.store.pointee.populatedBytes)
   }
 }
@@ -97,7 +102,7 @@ extension MemoryRegion {
 extension RegionStatistics {
   init(
     _ counters: borrowing RegionCounters, hotPages: HotPages, pageSize: Int,
-    preservedPages: Int, poolBytes: Int
+    preservedPages: Int, residentViewPages: Int, poolBytes: Int
   ) {
     snapshotsTaken = counters.snapshotsTaken.load(ordering: .relaxed)
     snapshotsLive = counters.snapshotsLive.load(ordering: .relaxed)
@@ -119,6 +124,7 @@ extension RegionStatistics {
     zeroPages = counters.zeroPages.load(ordering: .relaxed)
     preservedBytes = preservedPages * pageSize
     mostPreservedBytes = counters.mostPreservedPages.load(ordering: .relaxed) * pageSize
+    residentViewBytes = residentViewPages * pageSize
     self.poolBytes = poolBytes
     protectTime = ProtectTime(
       last: counters.lastProtectTime.load(ordering: .relaxed),
@@ -138,8 +144,8 @@ extension RegionStatistics: CustomStringConvertible {
     pages copied: \(pagesCopied.byFaults) by faults, \(pagesCopied.ahead) ahead of them \
     (\(pagesAhead.wasted) in vain), \(pagesCopied.byIntent) by intent, \
     \(pagesCopied.byViews) by views, \(pagesCopied.byRestores) by restores; \(zeroPages) were zero
-    preserved: \(ByteText(preservedBytes)) now, \(ByteText(mostPreservedBytes)) at most; pool: \
-    \(ByteText(poolBytes))
+    preserved: \(ByteText(preservedBytes)) now, \(ByteText(mostPreservedBytes)) at most; read into \
+    views: \(ByteText(residentViewBytes)); pool: \(ByteText(poolBytes))
     pause: \(TimeText(protectTime.last)) last, \(TimeText(protectTime.worst)) worst, \
     \(TimeText(protectTime.total)) in total
     fault service: p50 \(TimeText(faultServiceTime.p50)), p99 \(TimeText(faultServiceTime.p99)), \
