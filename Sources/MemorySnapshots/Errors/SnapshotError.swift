@@ -22,8 +22,8 @@ public struct SnapshotError: Error, Sendable, Hashable {
     case released
     /// The snapshot was given up because the store of pre-images was full.
     case invalidated
-    /// The application has closed the library's descriptors: writes to the region go unseen, and
-    /// its snapshots are void.
+    /// The application has closed the library's descriptors, or the kernel has refused again and
+    /// again to let writers go on: writes to the region go unseen, and its snapshots are void.
     case protectionLost
     /// A file descriptor reported an error while a snapshot was written to it.
     case writeFailed
@@ -92,8 +92,9 @@ extension SnapshotError {
   static func protectionLost(_ operation: String) -> SnapshotError {
     SnapshotError(
       .protectionLost, operation: operation,
-      message: "the descriptors of the region were closed, by close_range(2) perhaps, and writes "
-        + "have gone unseen since; spare descriptors that are not your own, and make a new region")
+      message: "the region's descriptors were closed, by close_range(2) perhaps, or the kernel "
+        + "does not un-protect its pages any more, and writes have gone unseen since; spare "
+        + "descriptors that are not your own, and make a new region")
   }
 
   /// A failed system call that acquires something: sorts exhaustion from the rest.
