@@ -92,7 +92,9 @@ let package = Package(
       swiftSettings: swiftSettings),
     .testTarget(
       name: "CowTests",
-      dependencies: ["cow", "MemorySnapshots", "MemoryAccounting", "ScenarioSupport"],
+      dependencies: [
+        "cow", "MemorySnapshots", "MemoryAccounting", "ScenarioSupport", "SnapshotStress",
+      ],
       swiftSettings: swiftSettings),
   ]
 )

@@ -22,8 +22,9 @@ public struct SnapshotError: Error, Sendable, Hashable {
     case released
     /// The snapshot was given up because the store of pre-images was full.
     case invalidated
-    /// The application has closed the library's descriptors, or the kernel has merged pages of the
-    /// region with equal ones (KSM): writes to the region go unseen, and its snapshots are void.
+    /// The application has closed the library's descriptors, the kernel has merged pages of the region
+    /// with equal ones (KSM), or it has refused again and again to let writers go on: writes to the
+    /// region go unseen, and its snapshots are void.
     case protectionLost
     /// `MemoryRegion.checkConsistency()` has found what the library and the kernel, or two parts of the
     /// library, do not agree on.
@@ -100,9 +101,9 @@ extension SnapshotError {
           + "protection off, and writes may have gone unseen since; spare the region's memory "
           + "madvise(MADV_MERGEABLE), call prctl(PR_SET_MEMORY_MERGE) before making regions if at "
           + "all, and make a new region"
-        : "the descriptors of the region were closed, by close_range(2) perhaps, and writes "
-          + "have gone unseen since; spare descriptors that are not your own, and make a new region"
-    )
+        : "the region's descriptors were closed, by close_range(2) perhaps, or the kernel does not "
+          + "un-protect its pages any more, and writes have gone unseen since; spare descriptors "
+          + "that are not your own, and make a new region")
   }
 
   /// A failed system call that acquires something: sorts exhaustion from the rest.

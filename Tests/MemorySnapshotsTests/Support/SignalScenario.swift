@@ -1,14 +1,11 @@
 import Foundation
 import MemorySnapshots
+import ScenarioSupport
 import SystemPackage
 
-/// A run of the program in Tests/SignalScenarios: beside this test, as all products of the build, or
-/// that of a release build, which the environment names.
+/// A run of the program in Tests/SignalScenarios.
 struct SignalScenario: CustomStringConvertible {
-  static let path =
-    ProcessInfo.processInfo.environment["SIGNAL_SCENARIOS"]
-    ?? URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
-    .appendingPathComponent("signal-scenarios").path
+  static let path = Products.path("signal-scenarios")
 
   let output: String
   let errors: String
