@@ -127,15 +127,14 @@ struct SnapshotReader: @unchecked Sendable {
     if copyPreimage(of: page, offset, count, to: destination) { return }
     let live = unsafe region.pointee.address(ofPage: page)
     Kernel.copyBytes(from: live + UInt(offset), to: destination, count: count)
-    // The version of a page is published before the page is un-protected, and that happens before
-    // the write: if the copy holds any of the write, the second look finds the version.
-    atomicMemoryFence(ordering: .acquiring)
-    _ = copyPreimage(of: page, offset, count, to: destination)
+    copyIfPreserved(page, offset: offset, count: count, to: destination)
   }
 
-  /// Copies the same if the page has a version. For a caller who has read the live page before.
+  /// Copies the same over what was read in the live page, if that may hold a later write.
+  @_noLocks
   func copyIfPreserved(_ page: Int, offset: Int, count: Int, to destination: UInt) {
-    // As above.
+    // The version of a page is published before the page is un-protected, and that happens before
+    // the write: if the copy holds any of the write, the second look finds the version.
     atomicMemoryFence(ordering: .acquiring)
     _ = copyPreimage(of: page, offset, count, to: destination)
   }
