@@ -10,6 +10,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -26,6 +27,14 @@ int cuserfault_create_memory_file(const char *name, uint64_t byte_count) {
     return -error;
   }
   return descriptor;
+}
+
+int cuserfault_file_identity(int descriptor, uint64_t *device, uint64_t *inode) {
+  struct stat status;
+  if (fstat(descriptor, &status) < 0) return -errno;
+  *device = status.st_dev;
+  *inode = status.st_ino;
+  return 0;
 }
 
 struct start {

@@ -196,3 +196,7 @@ void *test_support_move(void *address, size_t count) {
   moved = mremap(address, count, count, MREMAP_MAYMOVE | MREMAP_FIXED, place);
   return moved == MAP_FAILED ? NULL : moved;
 }
+
+int test_support_unshare_descriptors(void) {
+  return unshare(CLONE_FILES) < 0 ? -errno : 0;
+}

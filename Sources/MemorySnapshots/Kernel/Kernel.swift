@@ -91,15 +91,30 @@ extension Kernel {
 
   /// fstat(2): the device and the inode, which tell an open file from others; zeros if the number
   /// is not open.
+  @_noLocks
   static func fileIdentity(_ descriptor: Int32) -> FileIdentity {
-    var status = stat()
-    guard unsafe fstat(descriptor, &status) == 0 else { return FileIdentity(device: 0, inode: 0) }
-    return FileIdentity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
+    var device: UInt64 = 0
+    var inode: UInt64 = 0
+    guard unsafe cuserfault_file_identity(descriptor, &device, &inode) == 0 else {
+      return FileIdentity(device: 0, inode: 0)
+    }
+    return FileIdentity(device: device, inode: inode)
   }
 
   struct FileIdentity: Equatable {
     let device: UInt64
     let inode: UInt64
+
+    @_noLocks
+    init(device: UInt64, inode: UInt64) {
+      self.device = device
+      self.inode = inode
+    }
+
+    @_noLocks
+    static func == (one: FileIdentity, other: FileIdentity) -> Bool {
+      one.device == other.device && one.inode == other.inode
+    }
   }
 
   /// fallocate(2) with FALLOC_FL_PUNCH_HOLE.
