@@ -15,6 +15,7 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -37,6 +38,14 @@ int cuserfault_create_memory_file(const char *name, uint64_t byte_count) {
 struct processors {
   unsigned long words[8192 / (8 * sizeof(unsigned long))];
 };
+
+int cuserfault_file_identity(int descriptor, uint64_t *device, uint64_t *inode) {
+  struct stat status;
+  if (fstat(descriptor, &status) < 0) return -errno;
+  *device = status.st_dev;
+  *inode = status.st_ino;
+  return 0;
+}
 
 struct start {
   void (*body)(void *);

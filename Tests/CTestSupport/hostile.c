@@ -201,3 +201,7 @@ int test_support_merge_everything(bool may_merge) {
   // PR_SET_MEMORY_MERGE (Linux 6.4).
   return prctl(67, may_merge, 0, 0, 0) < 0 ? -errno : 0;
 }
+
+int test_support_unshare_descriptors(void) {
+  return unshare(CLONE_FILES) < 0 ? -errno : 0;
+}

@@ -60,6 +60,43 @@ struct HazardForkTests {
     }
   }
 
+  @Test("A child that a closure forks is refused when that returns, and leaves the file alone")
+  func forkedInClosure() async {
+    await #expect(processExitsWith: .success) {
+      endIfHanging()
+      for mode in RegionMode.tested {
+        let region = try MemoryRegion(pages: 64, mode)
+        region.fillPages(0..<64, with: 1)
+        var child: pid_t = -1
+        func forkOnce() {
+          guard child < 0 else { return }
+          child = fork()
+          if child == 0 { alarm(20) }
+        }
+        func expectRefusal(_ operation: () throws -> Void) {
+          child = -1
+          let isRefused = HazardForkTests.isRefused(operation)
+          if child == 0 { _exit(isRefused ? 0 : 1) }
+          #expect(!isRefused)
+          var status: Int32 = -1
+          #expect(unsafe waitpid(child, &status, 0) == child)
+          #expect(status == 0)
+        }
+        let handedOut = try region.makeSnapshot()
+        expectRefusal { try unsafe handedOut.consume { _, _ in forkOnce() } }
+        let file = try TemporaryFile()
+        let saved = try region.makeSnapshot()
+        expectRefusal { try saved.write(to: file.descriptor) { _ in forkOnce() } }
+        saved.release()
+        #expect(try file.size() == region.byteCount)
+        let consumed = try region.makeSnapshot()
+        expectRefusal { try consumed.consume(to: file.descriptor) { _ in forkOnce() } }
+        #expect(try file.size() == 2 * region.byteCount)
+        #expect(region.statistics.snapshotsLive == 0)
+      }
+    }
+  }
+
   @Test("A child does not have the region's memory")
   func notMapped() async {
     await #expect(processExitsWith: .success) {

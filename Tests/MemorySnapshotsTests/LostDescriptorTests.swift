@@ -192,6 +192,57 @@ struct LostDescriptorTests {
     }
   }
 
+  @Test("A message that the handler reads under a number used again goes to whom it is for")
+  func reusedUserfault() async {
+    await #expect(processExitsWith: .success) {
+      endIfHanging()
+      // A region that is read once too often is a matter of microseconds.
+      for mode in RegionMode.tested.flatMap({ Array(repeating: $0, count: 16) }) {
+        try LostDescriptorTests.useNumbersAgain(mode)
+      }
+    }
+  }
+
+  private static func useNumbersAgain(_ mode: RegionMode) throws {
+    let before = openDescriptors()
+    let region = try MemoryRegion(pages: 64, mode)
+    let numbers = openDescriptors().subtracting(before)
+    // Faults come so fast that the handler waits for the next without asking epoll.
+    for round in 1...4 as ClosedRange<UInt64> {
+      let snapshot = try region.makeSnapshot()
+      for page in stride(from: 0, to: 64, by: 7) { region[page] = round }
+      snapshot.release()
+    }
+    let snapshot = try region.makeSnapshot()
+    for number in numbers {
+      #expect(test_support_close_range(UInt32(number), UInt32(number)) == 0)
+    }
+    let next = try MemoryRegion(pages: 64, mode)
+    let good = try next.makeSnapshot()
+    for page in 0..<64 { next[page] = 3 }
+    for page in 0..<64 { #expect(try good.word(ofPage: page) == 0) }
+    #expect(snapshot.isInvalidated)
+    #expect(!good.isInvalidated)
+  }
+
+  @Test("A thread with descriptors of its own is told that it cannot make a region")
+  func ownDescriptors() async {
+    await #expect(processExitsWith: .success) {
+      endIfHanging()
+      for mode in RegionMode.tested {
+        let region = try MemoryRegion(pages: 4, mode)
+        try await onThread {
+          #expect(test_support_unshare_descriptors() == 0)
+          let error = #expect(throws: SnapshotError.self) { try MemoryRegion(pages: 4, mode) }
+          #expect(error?.code == .unsupported)
+        }
+        let snapshot = try region.makeSnapshot()
+        region[1] = 1
+        #expect(try snapshot.word(ofPage: 1) == 0)
+      }
+    }
+  }
+
   private static func openDescriptors() -> Set<Int32> {
     // Each mode leaves sixteen ends of pipes open.
     Set((3..<1024 as Range<Int32>).filter { fcntl($0, F_GETFD) >= 0 })

@@ -14,6 +14,10 @@
 /// descriptor.
 int cuserfault_create_memory_file(const char *_Nonnull name, uint64_t byte_count);
 
+/// fstat(2): the device and the inode of an open file. Returns 0 or a negated errno.
+int cuserfault_file_identity(
+    int descriptor, uint64_t *_Nonnull device, uint64_t *_Nonnull inode) CUSERFAULT_REALTIME;
+
 /// pthread_create(3) of a named thread with `stack_bytes` of stack and attributes of its own, not those
 /// of the thread that happens to call this:
 ///

@@ -112,6 +112,21 @@ final class FaultHandler: @unchecked Sendable {
 
   // MARK: - Regions
 
+  /// Throws if descriptors that this thread opens are not the handler's as well: a thread may have a
+  /// table of its own (unshare(2) with CLONE_FILES).
+  func checkDescriptors(_ operation: String) throws(SnapshotError) {
+    for index in unsafe threadStates.indices {
+      let number = unsafe threadStates[index].pointee.number
+      while number.load() == 0 { number.wait(while: 0) }
+      guard Kernel.sharesDescriptors(withThread: number.load()) else {
+        throw SnapshotError(
+          .unsupported, operation: operation,
+          message: "this thread has file descriptors of its own (unshare(2), CLONE_FILES), which "
+            + "the fault handler cannot reach; make the region in another thread")
+      }
+    }
+  }
+
   func add(_ region: UnsafeMutablePointer<RegionState>) throws(Errno) {
     if unsafe region.pointee.resolvesInline {
       try unsafe InlineFaults.add(region.pointee.address, region.pointee.byteCount, of: region)

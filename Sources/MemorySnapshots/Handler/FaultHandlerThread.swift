@@ -24,6 +24,8 @@ enum FaultHandlerThread {
     _ messages: UnsafeMutablePointer<Kernel.Message>, _ tags: UnsafeMutablePointer<UInt64>
   ) {
     let handler = unsafe thread.pointee.handler
+    _ = unsafe thread.pointee.number.exchange(Kernel.threadNumber())
+    unsafe thread.pointee.number.wakeAll()
     var pace = FaultPace()
     var latest = unsafe LatestRegion(handler)
     // Acquiring: pairs with the store in `FaultHandler.deinit`.
@@ -85,7 +87,11 @@ enum FaultHandlerThread {
     _ latest: LatestRegion, _ thread: UnsafeMutablePointer<HandlerThreadState>,
     _ messages: UnsafeMutablePointer<Kernel.Message>
   ) -> Bool {
-    guard let region = unsafe latest.region else { return false }
+    // Nobody has said that there is a message. If the number is another file's by now, reading it would
+    // take what is somebody else's.
+    guard let region = unsafe latest.region, unsafe region.pointee.hasDescriptor else {
+      return false
+    }
     for _ in 0..<LatestRegion.attempts {
       if unsafe answer(region, thread, messages) { return true }
       Kernel.yield()
@@ -108,14 +114,34 @@ enum FaultHandlerThread {
       guard message.event == CUSERFAULT_EVENT_PAGEFAULT else { continue }
       let address = UInt(truncatingIfNeeded: message.address)
       if message.flags & CUSERFAULT_PAGEFAULT_WRITE_PROTECT != 0 {
+        guard unsafe region.pointee.contains(address) else {
+          unsafe passBack(address, region)
+          continue
+        }
         unsafe answerWriteFault(region, address, start)
       } else {
+        guard unsafe region.pointee.hasDescriptor else {
+          unsafe passBack(address, region)
+          continue
+        }
         unsafe MissingPageResolver(region: region)
           .resolve(address, scratch: thread.pointee.scratch.address)
       }
       start = Kernel.nanoseconds()
     }
     return true
+  }
+
+  /// Answers a message that is not for the region: somebody has closed its descriptor, and the number
+  /// is that of another userfaultfd by now, whose message this was. The thread that waits for the answer
+  /// is woken there; it faults anew, and whoever the descriptor belongs to gets to know of it.
+  @_noLocks
+  private static func passBack(_ address: UInt, _ region: UnsafeMutablePointer<RegionState>) {
+    // Releasing, as in `hasLostProtection`.
+    unsafe region.pointee.isUnguarded.store(true, ordering: .releasing)
+    let pageSize = unsafe region.pointee.pageSize
+    _ = unsafe Kernel.wake(
+      region.pointee.descriptor, address & ~UInt(pageSize - 1), pageSize)
   }
 
   @_noLocks

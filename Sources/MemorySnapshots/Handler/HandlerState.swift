@@ -76,13 +76,18 @@ struct HandlerThreadState: ~Copyable {
   let scratch: Mapping
   /// How often the thread has gone through all that was ready.
   let passes = Futex()
+  /// The thread's number (gettid(2)), 0 until it runs.
+  let number = Futex()
 
   init(_ handler: UnsafeMutablePointer<HandlerState>) throws(Errno) {
     scratch = try Mapping(anonymous: MissingPageResolver.pagesPerFault * Kernel.pageSize)
     unsafe self.handler = handler
   }
 
-  deinit { passes.deallocate() }
+  deinit {
+    passes.deallocate()
+    number.deallocate()
+  }
 }
 
 /// The regions of a handler. Its lock is the keeper's and the creator's; like the control lock,

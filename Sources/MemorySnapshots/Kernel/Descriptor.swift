@@ -3,7 +3,7 @@ internal import SystemPackage
 /// A file descriptor with one owner, closed when that goes.
 struct Descriptor: ~Copyable {
   let rawValue: Int32
-  private let identity: Kernel.FileIdentity
+  let identity: Kernel.FileIdentity
 
   init(owning rawValue: Int32) {
     self.rawValue = rawValue

@@ -17,6 +17,16 @@ extension Kernel {
     return thread
   }
 
+  /// gettid(2).
+  @_noLocks
+  static func threadNumber() -> UInt32 { cuserfault_thread_id() }
+
+  /// kcmp(2), KCMP_FILES: whether a thread of this process has the same descriptors as the caller. True
+  /// where the kernel does not tell.
+  static func sharesDescriptors(withThread number: UInt32) -> Bool {
+    ask(.compareDescriptors, cuserfault_compare_descriptors(number)) <= 0
+  }
+
   static func joinThread(_ thread: UInt64) {
     cuserfault_join_thread(thread)
   }

@@ -169,25 +169,39 @@ extension Kernel {
 
   /// fstat(2): the device and the inode, which tell an open file from others; zeros if the number
   /// is not open.
+  @_noLocks
   static func fileIdentity(_ descriptor: Int32) -> FileIdentity {
-    var file = stat()
+    var device: UInt64 = 0
+    var inode: UInt64 = 0
     // A number that is open can always be asked about; one that could not would stay open for ever.
     for _ in 0..<attempts {
-      let status = unsafe ask(.fstat, answer(fstat(descriptor, &file)))
-      if status == 0 {
-        return FileIdentity(device: UInt64(file.st_dev), inode: UInt64(file.st_ino))
-      }
+      let status = unsafe askInFaultPath(
+        .fstat, cuserfault_file_identity(descriptor, &device, &inode))
+      if status == 0 { return FileIdentity(device: device, inode: inode) }
       if status == -EBADF { break }
     }
     return FileIdentity(device: 0, inode: 0)
   }
 
   /// How often what must not fail is tried again.
-  static var attempts: Int { 1000 }
+  static var attempts: Int {
+    @_noLocks get { 1000 }
+  }
 
   struct FileIdentity: Equatable {
     let device: UInt64
     let inode: UInt64
+
+    @_noLocks
+    init(device: UInt64, inode: UInt64) {
+      self.device = device
+      self.inode = inode
+    }
+
+    @_noLocks
+    static func == (one: FileIdentity, other: FileIdentity) -> Bool {
+      one.device == other.device && one.inode == other.inode
+    }
   }
 
   /// fallocate(2) with FALLOC_FL_PUNCH_HOLE.

@@ -52,6 +52,8 @@ package enum SystemCall: UInt8, CaseIterable, Sendable {
   case readEvent
   case writeEvent
   case startThread
+  /// kcmp(2).
+  case compareDescriptors
   case futexWait
   case signalAction
 

@@ -140,6 +140,7 @@ public final class MemoryRegion: @unchecked Sendable {
       options.hasOwnHandler || options.handlerThreadCount > 1
       ? try FaultHandler(threadCount: options.handlerThreadCount)
       : try FaultHandler.sharedHandler()
+    try handler.checkDescriptors(operation)
     let state: UnsafeMutablePointer<RegionState>
     do {
       unsafe state = try RegionState.allocate(

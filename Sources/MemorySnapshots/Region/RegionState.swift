@@ -11,6 +11,7 @@ struct RegionState: ~Copyable {
   let isShared: Bool
   /// The userfaultfd descriptor that the region is registered with.
   let descriptor: Int32
+  private let descriptorIdentity: Kernel.FileIdentity
   /// A registered page of the descriptor's own: see `hasLostProtection`.
   let canary: UInt
   /// Whether protection has to be preceded by populating (Linux before 6.4, private memory).
@@ -110,6 +111,7 @@ struct RegionState: ~Copyable {
     pageCount = table.pageCount
     isShared = memory.isShared
     descriptor = userfault.descriptor.rawValue
+    descriptorIdentity = userfault.descriptor.identity
     canary = userfault.canaryAddress
     populatesBeforeProtecting = !memory.isShared && !canProtectUnpopulated
     resolvesInline = options.faultDelivery == .inline
@@ -138,4 +140,17 @@ struct RegionState: ~Copyable {
 
   @_noLocks
   func address(ofPage page: Int) -> UInt { address + UInt(page * pageSize) }
+
+  @_noLocks
+  func contains(_ address: UInt) -> Bool {
+    address >= self.address && address - self.address < UInt(byteCount)
+  }
+
+  /// Whether the descriptor's number still is the region's userfaultfd and not, closed and used again,
+  /// another file. Before Linux 5.12, one userfaultfd is not told from another.
+  ///
+  /// - Complexity: O(1): fstat(2).
+  var hasDescriptor: Bool {
+    @_noLocks get { Kernel.fileIdentity(descriptor) == descriptorIdentity }
+  }
 }

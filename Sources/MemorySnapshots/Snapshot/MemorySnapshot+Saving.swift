@@ -71,6 +71,8 @@ extension MemorySnapshot {
         let part = unsafe UnsafeMutableRawBufferPointer(rebasing: block[..<range.count])
         try unsafe read(range, to: part, operation, asConsumer: true)
         try unsafe body(UnsafeRawBufferPointer(part), range)
+        // It may have forked, and this be the child.
+        try region.checkProcess(operation)
         letGo(of: range)
         offset = range.upperBound
       }
@@ -131,7 +133,8 @@ extension MemorySnapshot {
       } catch let error as SnapshotError {
         failure = SnapshotError(
           error.code, errno: error.errno, operation: error.operation, message: error.message,
-          bytesWritten: sink.abandon())
+          // The file, and the offset in it, are the parent's as well.
+          bytesWritten: error.code == .usedAfterFork ? sink.written : sink.abandon())
       } catch let error as Errno {
         failure = SnapshotError(
           .writeFailed, errno: error, operation: operation,
@@ -161,7 +164,11 @@ extension MemorySnapshot {
       }
       if isConsuming { letGo(of: range) }
       offset = range.upperBound
-      if offset % (16 << 20) == 0 || offset == byteCount { progress?(sink.written) }
+      if let progress, offset % (16 << 20) == 0 || offset == byteCount {
+        progress(sink.written)
+        // It may have forked, and this be the child.
+        try region.checkProcess(operation)
+      }
     }
   }
 }

@@ -73,6 +73,9 @@ int test_support_fork_and_close_range(void);
 /// close_range(2).
 int test_support_close_range(unsigned first, unsigned last);
 
+/// unshare(2) with CLONE_FILES: this thread's descriptors are its own from now on.
+int test_support_unshare_descriptors(void);
+
 /// Stops this process (SIGSTOP), for a child to continue it (SIGCONT) once it sees that.
 int test_support_stop_and_continue(void);
 
