@@ -13,44 +13,27 @@ final class FaultHandler: @unchecked Sendable {
   private let threads: [UInt64]
   private let awaiting = FutexLock(())
 
-  /// Safe to send: reached under the process's lock alone.
-  private final class Shared: @unchecked Sendable {
-    weak var handler: FaultHandler?
-  }
-
   /// The handler that serves every region without one of its own.
   static func sharedHandler() throws(SnapshotError) -> FaultHandler {
-    let memory: ProcessMemory
-    do throws(Errno) {
-      memory = try ProcessMemory.get()
-    } catch {
-      throw .systemCall("starting the fault handler", error)
+    try FaultHandlers.withAll { handlers throws(SnapshotError) in
+      if let handler = handlers.shared, unsafe handler.state.pointee.isReachable() {
+        return handler
+      }
+      let handler = try FaultHandler(threadCount: 1)
+      unsafe handlers.add(handler.state)
+      handlers.shared = handler
+      return handler
     }
-    let lock = memory.handlerLock
-    lock.lock()
-    defer { lock.unlock() }
-    let shared = unsafe shared(memory.sharedHandler)
-    if let handler = shared.handler, unsafe handler.state.pointee.isReachable() { return handler }
-    let handler = try FaultHandler(threadCount: 1)
-    shared.handler = handler
+  }
+
+  /// A handler for one region.
+  static func ownHandler(threadCount: Int) throws(SnapshotError) -> FaultHandler {
+    let handler = try FaultHandler(threadCount: threadCount)
+    try FaultHandlers.withAll { handlers in unsafe handlers.add(handler.state) }
     return handler
   }
 
-  /// What the word holds. Zero in a process that has not asked before, and in the child of a fork: the
-  /// parent's handler is only a copy without threads there, and the reference to it may have been in the
-  /// middle of a change. Relaxed: under the lock.
-  private static func shared(_ word: UnsafeMutablePointer<Atomic<UInt>>) -> Shared {
-    let address = unsafe word.pointee.load(ordering: .relaxed)
-    if let known = unsafe UnsafeRawPointer(bitPattern: address) {
-      return unsafe Unmanaged<Shared>.fromOpaque(known).takeUnretainedValue()
-    }
-    let shared = Shared()
-    let retained = unsafe Unmanaged.passRetained(shared).toOpaque()
-    unsafe word.pointee.store(UInt(bitPattern: retained), ordering: .relaxed)
-    return shared
-  }
-
-  init(threadCount: Int) throws(SnapshotError) {
+  private init(threadCount: Int) throws(SnapshotError) {
     do throws(Errno) {
       fork = try ForkMarker()
       unsafe state = try HandlerState.allocate()
@@ -107,6 +90,7 @@ final class FaultHandler: @unchecked Sendable {
     // In a forked child the threads do not exist, and the memory they use is not mapped. Threads
     // that cannot be reached keep what they use.
     guard !fork.isInChild, unsafe state.pointee.isReachable() else { return }
+    try? FaultHandlers.withAll { handlers in unsafe handlers.remove(state) }
     unsafe FaultHandler.stop(state, threads, threadStates)
   }
 
@@ -148,8 +132,10 @@ final class FaultHandler: @unchecked Sendable {
     } else if unsafe !state.pointee.isReachable() {
       return false
     } else {
-      let isRemoved = unsafe Kernel.epollRemove(
-        state.pointee.epoll.rawValue, region.pointee.descriptor)
+      // A number that was closed and used again may be that of another region. The kernel has taken
+      // the closed file from epoll, unless a forked child has it open still.
+      let isRemoved = unsafe region.pointee.hasDescriptor
+        && Kernel.epollRemove(state.pointee.epoll.rawValue, region.pointee.descriptor)
       // Before the passes are read: see `LatestRegion`.
       unsafe state.pointee.removals.add(1, ordering: .sequentiallyConsistent)
       unsafe state.pointee.regionCount.subtract(1, ordering: .relaxed)

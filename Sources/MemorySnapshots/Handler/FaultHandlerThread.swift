@@ -28,13 +28,15 @@ enum FaultHandlerThread {
     unsafe thread.pointee.number.wakeAll()
     var pace = FaultPace()
     var latest = unsafe LatestRegion(handler)
-    // Acquiring: pairs with the store in `FaultHandler.deinit`.
+    // Acquiring: pairs with the store in `FaultHandler.stop`.
     while unsafe !handler.pointee.isStopping.load(ordering: .acquiring) {
       // A region of several would keep the others waiting.
       let isAlone = unsafe handler.pointee.regionCount.load(ordering: .relaxed) == 1
       let isAnswered = unsafe isAlone && pace.isDense && poll(latest, thread, messages)
       let ready = unsafe isAnswered ? 0 : wait(handler, tags, &pace)
-      if ready < 0 {
+      // Acquiring: pairs with the store in `FaultHandlers.add`. What was found ready since is another
+      // handler's, which hears of it, too.
+      if unsafe ready < 0 || handler.pointee.isBlind.load(ordering: .acquiring) {
         // Somebody has closed the descriptor: the keeper lets all writers go on.
         unsafe handler.pointee.isBlind.store(true, ordering: .releasing)
         unsafe thread.pointee.passes.wakeAll()
@@ -87,12 +89,11 @@ enum FaultHandlerThread {
     _ latest: LatestRegion, _ thread: UnsafeMutablePointer<HandlerThreadState>,
     _ messages: UnsafeMutablePointer<Kernel.Message>
   ) -> Bool {
-    // Nobody has said that there is a message. If the number is another file's by now, reading it would
-    // take what is somebody else's.
-    guard let region = unsafe latest.region, unsafe region.pointee.hasDescriptor else {
-      return false
-    }
+    guard let region = unsafe latest.region else { return false }
     for _ in 0..<LatestRegion.attempts {
+      // Nobody has said that there is a message. If the number is another file's by now, reading it
+      // would take what is somebody else's.
+      guard unsafe region.pointee.hasDescriptor else { return false }
       if unsafe answer(region, thread, messages) { return true }
       Kernel.yield()
     }
@@ -108,22 +109,26 @@ enum FaultHandlerThread {
     let descriptor = unsafe region.pointee.descriptor
     let count = unsafe Kernel.readMessages(descriptor, messages, batchSize)
     guard count > 0 else { return false }
+    // Asked after reading: a number that was closed and used again before may be that of a region
+    // at this one's address, made since this thread was last on a processor.
+    let isOurs = unsafe region.pointee.hasDescriptor
     var start = Kernel.nanoseconds()
     for index in 0..<Int(count) {
       let message = unsafe messages[index]
       guard message.event == CUSERFAULT_EVENT_PAGEFAULT else { continue }
       let address = UInt(truncatingIfNeeded: message.address)
+      guard isOurs else {
+        unsafe passBack(address, region)
+        continue
+      }
       if message.flags & CUSERFAULT_PAGEFAULT_WRITE_PROTECT != 0 {
+        // Before Linux 5.12, one userfaultfd is not told from another.
         guard unsafe region.pointee.contains(address) else {
           unsafe passBack(address, region)
           continue
         }
         unsafe answerWriteFault(region, address, start)
       } else {
-        guard unsafe region.pointee.hasDescriptor else {
-          unsafe passBack(address, region)
-          continue
-        }
         unsafe MissingPageResolver(region: region)
           .resolve(address, scratch: thread.pointee.scratch.address)
       }

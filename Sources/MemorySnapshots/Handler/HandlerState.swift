@@ -34,6 +34,12 @@ struct HandlerState: ~Copyable {
     @_noLocks get { Kernel.epollHolds(epoll.rawValue, event.rawValue, tag: HandlerState.eventTag) }
   }
 
+  /// Whether another handler has been given a number of this one's: it was closed.
+  func shares(numbersWith other: borrowing HandlerState) -> Bool {
+    let numbers = [epoll.rawValue, event.rawValue]
+    return numbers.contains(other.epoll.rawValue) || numbers.contains(other.event.rawValue)
+  }
+
   /// A region's tag is its address.
   static var eventTag: UInt64 {
     @_noLocks get { 0 }

@@ -15,7 +15,7 @@ struct ProcessMemory: @unchecked Sendable {
   /// The words, apart from each other by cache lines where different threads write to them.
   private enum Offset {
     static var handlerLock: Int { 0 }
-    static var sharedHandler: Int { 8 }
+    static var faultHandlers: Int { 8 }
     static var kernelFeatures: Int { 16 }
     static var inlineLock: Int { 64 }
     static var inlineList: Int {
@@ -61,7 +61,7 @@ struct ProcessMemory: @unchecked Sendable {
   var handlerLock: FutexMutex { unsafe FutexMutex(Futex(at: word(Offset.handlerLock))) }
 
   /// The address of a retained object, 0 for none. Under `handlerLock`.
-  var sharedHandler: UnsafeMutablePointer<Atomic<UInt>> { unsafe word(Offset.sharedHandler) }
+  var faultHandlers: UnsafeMutablePointer<Atomic<UInt>> { unsafe word(Offset.faultHandlers) }
 
   /// What the kernel offers, 0 if it was not asked yet.
   var kernelFeatures: UnsafeMutablePointer<Atomic<UInt64>> { unsafe word(Offset.kernelFeatures) }

@@ -138,7 +138,7 @@ public final class MemoryRegion: @unchecked Sendable {
     }
     let handler =
       options.hasOwnHandler || options.handlerThreadCount > 1
-      ? try FaultHandler(threadCount: options.handlerThreadCount)
+      ? try FaultHandler.ownHandler(threadCount: options.handlerThreadCount)
       : try FaultHandler.sharedHandler()
     try handler.checkDescriptors(operation)
     let state: UnsafeMutablePointer<RegionState>
