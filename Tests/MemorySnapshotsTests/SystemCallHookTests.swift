@@ -13,7 +13,8 @@ struct SystemCallHookTests {
     "cuserfault_join_thread", "cuserfault_signal_mask", "cuserfault_block_signals",
     "cuserfault_restore_signals", "cuserfault_thread_number", "cuserfault_forced_failure_words",
     "Glibc.close",
-    "cuserfault_sleep", "cuserfault_free_swap", "cuserfault_thread_id", "cuserfault_find_process_memory",
+    "cuserfault_sleep", "cuserfault_free_swap", "cuserfault_thread_id",
+    "cuserfault_find_process_memory",
     // Questions about merging, for which no answer is an answer.
     "cuserfault_merges_everything", "cuserfault_may_merge", "cuserfault_has_merging",
     // A handler thread's own function.

@@ -134,7 +134,8 @@ final class FaultHandler: @unchecked Sendable {
     } else {
       // A number that was closed and used again may be that of another region. The kernel has taken
       // the closed file from epoll, unless a forked child has it open still.
-      let isRemoved = unsafe region.pointee.hasDescriptor
+      let isRemoved =
+        unsafe region.pointee.hasDescriptor
         && Kernel.epollRemove(state.pointee.epoll.rawValue, region.pointee.descriptor)
       // Before the passes are read: see `LatestRegion`.
       unsafe state.pointee.removals.add(1, ordering: .sequentiallyConsistent)
