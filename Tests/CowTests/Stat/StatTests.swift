@@ -101,8 +101,8 @@ struct StatTests {
     #expect(!result.output.contains("\u{1B}"))
     let sentence = try #require(lines.last)
     let pattern =
-      #"^4 processes: top counts ~?[0-9.]+ MB; really used [0-9.]+ MB \((exact|estimate)\); "#
-      + #"~?[0-9.]+ MB is shared copy-on-write; at most ~?[0-9.]+ MB more if everyone wrote$"#
+      #"^4 processes: top counts ~?[0-9.]+ MiB; really used [0-9.]+ MiB \((exact|estimate)\); "#
+      + #"~?[0-9.]+ MiB is shared copy-on-write; at most ~?[0-9.]+ MiB more if everyone wrote$"#
     #expect(sentence.firstMatch(of: try Regex(pattern)) != nil, "\(sentence)")
   }
 
@@ -117,9 +117,9 @@ struct StatTests {
   @Test("amounts are printed in the unit that was asked for")
   func units() throws {
     let scenario = try Scenario("fork", "2560", "0", "0", "0")
-    let result = try Tool.run("stat", "\(scenario.root)", "--units", "MiB")
-    #expect(result.output.contains(" MiB"))
-    #expect(!result.output.contains(" MB"))
+    let result = try Tool.run("stat", "\(scenario.root)", "--units", "MB")
+    #expect(result.output.contains(" MB"))
+    #expect(!result.output.contains(" MiB"))
   }
 
   @Test("pages that userfaultfd protects are shown as copy-on-write, in a column of their own")
