@@ -32,7 +32,7 @@ struct Stat: ParsableCommand {
 
   func validate() throws {
     if selection.isEmpty {
-      throw ValidationError("name a process: cow stat PID, --name PATTERN or --user NAME")
+      throw ValidationError("name processes: cow stat PID, --name PATTERN, --user NAME, --cgroup PATH or --all")
     }
     if json, csv { throw ValidationError("--json and --csv exclude each other") }
   }
@@ -41,7 +41,8 @@ struct Stat: ParsableCommand {
     raiseOpenFileLimit()
     var options = AccountingOptions()
     options.includesMappings = maps
-    let entries = try selection.entries()
+    let found = try selection.find()
+    let entries = found.entries
     let tree = try accounting { () throws(AccountingError) in
       try ProcessTree(entries: entries, options: options)
     }
@@ -55,6 +56,7 @@ struct Stat: ParsableCommand {
         tree, order: sort, units: units, style: Style(isEnabled: Terminal.hasColors))
       try StandardOutput.write(table.text(includingMappings: maps))
     }
+    if let note = found.note { ToolError.report(note) }
     if let obstacle { throw obstacle.error }
   }
 }

@@ -3,17 +3,34 @@ internal import MemoryAccounting
 
 /// The figures of `cow stat` for other programs, under fixed names.
 struct StatDocument {
-  private let tree: ProcessTree
+  /// The version of the JSON; a change that old readers would misunderstand makes it the next.
+  static let version = 1
 
-  init(_ tree: ProcessTree) { self.tree = tree }
+  private let tree: ProcessTree
+  private let moment: SampleMoment
+
+  init(_ tree: ProcessTree, at moment: SampleMoment = .now()) {
+    self.tree = tree
+    self.moment = moment
+  }
 
   /// JSON. Figures are numbers of bytes; those that are denied, and those that a process has not (what
   /// parted from a parent that was not read), are null. `estimates` names those that are not exact.
-  func json() throws(ToolError) -> String {
+  func json() throws(ToolError) -> String { try json([.prettyPrinted]) }
+
+  /// The same on one line, without the mappings that hold no memory.
+  func jsonLine() throws(ToolError) -> String {
+    try json([], mappings: { $0.memory.resident.bytes != 0 || $0.memory.swapped.bytes != 0 })
+  }
+
+  private func json(
+    _ formatting: JSONEncoder.OutputFormatting,
+    mappings isShown: @escaping (MappingMemory) -> Bool = { _ in true }
+  ) throws(ToolError) -> String {
     let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    encoder.outputFormatting = formatting.union([.sortedKeys, .withoutEscapingSlashes])
     do {
-      return String(decoding: try encoder.encode(Root(tree)), as: UTF8.self) + "\n"
+      return String(decoding: try encoder.encode(Root(tree, moment, isShown)), as: UTF8.self) + "\n"
     } catch {
       throw ToolError(.software, "cannot encode the figures: \(error)")
     }
@@ -125,37 +142,50 @@ struct FigureSet: Encodable {
 }
 
 private struct Root: Encodable {
+  let version = StatDocument.version
+  let time: String
+  let uptimeSeconds: Double
+  let bootID: String?
   let exactness: Exactness
   let processes: [Process]
   let total: FigureSet
 
-  init(_ tree: ProcessTree) {
+  init(_ tree: ProcessTree, _ moment: SampleMoment, _ isShown: @escaping (MappingMemory) -> Bool) {
+    time = moment.time
+    uptimeSeconds = moment.uptimeSeconds
+    bootID = moment.bootID
     exactness = tree.total.exactness
-    processes = tree.processes.map(Process.init)
+    processes = tree.processes.map { Process($0, isShown) }
     total = FigureSet(tree.total)
   }
 
   struct Process: Encodable {
     let process: ProcessMemory
+    let isShown: (MappingMemory) -> Bool
 
-    init(_ process: ProcessMemory) { self.process = process }
+    init(_ process: ProcessMemory, _ isShown: @escaping (MappingMemory) -> Bool) {
+      self.process = process
+      self.isShown = isShown
+    }
 
     func encode(to encoder: any Encoder) throws {
       var container = encoder.container(keyedBy: Key.self)
       try container.encode(process.id, forKey: .pid)
       try container.encode(process.process.parent, forKey: .parent)
       try container.encode(process.process.name, forKey: .name)
+      try container.encode(process.process.startTicks, forKey: .startTicks)
       try container.encode(process.process.user, forKey: .user)
       try container.encode(process.condition, forKey: .condition)
       try container.encode(process.sharesMemoryWith, forKey: .sharesMemoryWith)
       if !process.mappings.isEmpty {
-        try container.encode(process.mappings.map(Mapping.init), forKey: .mappings)
+        let mappings = process.mappings.filter(isShown)
+        try container.encode(mappings.map(Mapping.init), forKey: .mappings)
       }
       try FigureSet(process: process).encode(to: encoder)
     }
 
     enum Key: CodingKey {
-      case pid, parent, name, user, condition, sharesMemoryWith, mappings
+      case pid, parent, name, startTicks, user, condition, sharesMemoryWith, mappings
     }
   }
 

@@ -1,4 +1,3 @@
-internal import Synchronization
 internal import SystemPackage
 
 #if canImport(Glibc)
@@ -88,52 +87,5 @@ struct Screen: ~Copyable {
     leave()
     _ = raise(SIGSTOP)
     try enter()
-  }
-}
-
-/// Signals as bytes in a pipe, so that they can be waited for together with keys.
-private struct SignalWatch: ~Copyable {
-  private static let writeEnd = Atomic<Int32>(-1)
-  private let pipe: (readEnd: FileDescriptor, writeEnd: FileDescriptor)
-  private let numbers: [Int32]
-
-  var descriptor: Int32 { pipe.readEnd.rawValue }
-
-  init(_ numbers: [Int32]) throws(ToolError) {
-    self.numbers = numbers
-    do {
-      pipe = try FileDescriptor.pipe()
-    } catch {
-      throw ToolError(.osError, "cannot make a pipe: \(error)")
-    }
-    Self.writeEnd.store(pipe.writeEnd.rawValue, ordering: .relaxed)
-    // Whoever started the command may have had them blocked, as threads of a pool do.
-    var watched = sigset_t()
-    unsafe sigemptyset(&watched)
-    for number in numbers { unsafe sigaddset(&watched, number) }
-    unsafe _ = pthread_sigmask(SIG_UNBLOCK, &watched, nil)
-    for number in numbers {
-      _ = signal(number) { number in
-        // Only what may be done in a signal handler; whoever is interrupted keeps its errno.
-        let saved = errno
-        var byte = UInt8(truncatingIfNeeded: number)
-        unsafe _ = write(SignalWatch.writeEnd.load(ordering: .relaxed), &byte, 1)
-        errno = saved
-      }
-    }
-  }
-
-  deinit {
-    for number in numbers { _ = signal(number, SIG_DFL) }
-    Self.writeEnd.store(-1, ordering: .relaxed)
-    try? pipe.readEnd.close()
-    try? pipe.writeEnd.close()
-  }
-
-  /// The next signal; one must have arrived.
-  func take() -> Int32 {
-    var byte: UInt8 = 0
-    while unsafe read(descriptor, &byte, 1) < 0, errno == EINTR {}
-    return Int32(byte)
   }
 }

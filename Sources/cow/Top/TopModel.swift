@@ -66,9 +66,7 @@ struct TopModel {
 
   private func listed() throws(ToolError) -> [ProcessEntry] {
     // What was there at first may end while it is watched.
-    guard selection.isEmpty else { return try selection.entries(ignoresEnded: !rows.isEmpty) }
-    return try accounting { () throws(AccountingError) in try ProcessEntry.all() }
-      .filter { !$0.isKernelThread }
+    try selection.find().entries
   }
 
   /// Processes that are likely to run the same image, a parent and the children of its name, under
