@@ -27,18 +27,47 @@ struct Stat: ParsableCommand {
   @Flag(help: "Print comma-separated values; amounts in bytes, empty where they are denied.")
   var csv = false
 
+  @Option(help: "Put processes together by program name, control group or user.")
+  var by: GroupKey?
+
+  @Flag(
+    help: """
+      Print metrics for Prometheus, of programs or of what --by names; of all processes unless some \
+      are chosen.
+      """)
+  var prometheus = false
+
+  @Option(
+    help: "At most this many groups in the metrics; the smallest others are one, '(other)'.")
+  var groups = 100
+
   @Option(help: "The unit of the table.")
   var units: ByteUnit = .auto
 
   func validate() throws {
-    if selection.isEmpty {
-      throw ValidationError("name processes: cow stat PID, --name PATTERN, --user NAME, --cgroup PATH or --all")
+    if selection.isEmpty, by == nil, !prometheus {
+      throw ValidationError(
+        "name processes: cow stat PID, --name PATTERN, --user NAME, --cgroup PATH or --all")
     }
-    if json, csv { throw ValidationError("--json and --csv exclude each other") }
+    if [json, csv, prometheus].count(where: { $0 }) > 1 {
+      throw ValidationError("--json, --csv and --prometheus exclude each other")
+    }
+    if by != nil, csv || maps {
+      throw ValidationError("--by goes with a table, --json and --prometheus; not --csv or --maps")
+    }
+    if groups < 1 { throw ValidationError("--groups must be at least 1") }
   }
 
   func run() throws {
     raiseOpenFileLimit()
+    if prometheus {
+      try printGroups(by ?? .program)
+      return
+    }
+    if let by {
+      try printGroups(by)
+      return
+    }
     var options = AccountingOptions()
     options.includesMappings = maps
     let found = try selection.find()
@@ -58,5 +87,24 @@ struct Stat: ParsableCommand {
     }
     if let note = found.note { ToolError.report(note) }
     if let obstacle { throw obstacle.error }
+  }
+
+  private func printGroups(_ key: GroupKey) throws(ToolError) {
+    let start = ContinuousClock.now
+    let found = try selection.find()
+    if let note = found.note { ToolError.report(note) }
+    let measured = try ProcessGroups(
+      found.entries, by: key, limit: prometheus ? groups : .max)
+    if prometheus {
+      let seconds = (ContinuousClock.now - start) / .seconds(1)
+      try StandardOutput.write(GroupMetrics(measured, seconds: seconds).text)
+    } else if json {
+      try StandardOutput.write(try jsonText(GroupDocument(measured)) + "\n")
+    } else {
+      let table = GroupTable(
+        groups: measured, units: units, style: Style(isEnabled: Terminal.hasColors),
+        width: Terminal.size?.columns ?? 100)
+      try StandardOutput.write(table.text)
+    }
   }
 }

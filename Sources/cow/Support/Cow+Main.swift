@@ -34,7 +34,8 @@ extension Cow {
     guard let typed = CommandLine.arguments.dropFirst().first, !typed.hasPrefix("-") else { return }
     let commands = configuration.subcommands.map { $0._commandName }
     if commands.contains(typed) || typed == "help" { return }
-    let hint = Suggestion.nearest(to: typed, among: commands)
+    let hint =
+      Suggestion.nearest(to: typed, among: commands)
       .map { "did you mean 'cow \($0)'?" } ?? "the commands are \(commands.joined(separator: ", "))"
     throw ToolError(.usage, "there is no command '\(typed.printable)': \(hint)")
   }
