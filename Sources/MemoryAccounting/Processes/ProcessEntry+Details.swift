@@ -4,6 +4,22 @@ extension ProcessEntry {
   /// process of the same number.
   public var startTicks: UInt64 { startTime }
 
+  /// How many page faults all its threads have taken so far, from /proc/PID/stat; `nil` if it has gone.
+  /// Nobody writes to a page that is shared copy-on-write without one.
+  public func faultCount() -> UInt64? {
+    (try? ProcFile.read("/proc/\(pid)/stat")).flatMap { Self.faultCount(in: $0) }
+  }
+
+  static func faultCount(in stat: [UInt8]) -> UInt64? {
+    guard let close = stat.lastIndex(of: UInt8(ascii: ")")) else { return nil }
+    let fields = stat[(close + 1)...].split(separator: UInt8(ascii: " "))
+    guard fields.count > 9 else { return nil }
+    let number = { (index: Int) in UInt64(String(decoding: fields[index], as: UTF8.self)) }
+    // Those that needed no reading from a disk, and those that did.
+    guard let minor = number(7), let major = number(9) else { return nil }
+    return minor &+ major
+  }
+
   /// The words of its command line, from /proc/PID/cmdline; empty for threads of the kernel and for
   /// processes that have gone. A process may write what it likes there.
   public func commandLine() -> [String] {

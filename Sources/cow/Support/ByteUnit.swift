@@ -32,13 +32,22 @@ enum ByteUnit: String, CaseIterable, ExpressibleByArgument {
     return ByteUnit.TiB.text(amount)
   }
 
+  /// The amount for a narrow column: by size it is "12.1M", as htop has it.
+  func short(_ amount: UInt64) -> String {
+    guard self == .auto else { return text(amount) }
+    let words = text(amount).split(separator: " ")
+    return String(words[0]) + (words[1] == "B" ? "" : String(words[1].prefix(1)))
+  }
+
+  /// A difference for a narrow column.
+  func short(difference: Int64) -> String {
+    (difference > 0 ? "+" : difference < 0 ? "−" : "") + short(difference.magnitude)
+  }
+
   /// A difference with its sign: "+12.1 MiB", "0 B".
   func text(difference: Int64) -> String {
     (difference > 0 ? "+" : difference < 0 ? "−" : "") + text(difference.magnitude)
   }
-
-  /// The number alone, in this unit.
-  func number(_ amount: UInt64) -> String { number(Double(amount) / bytes) }
 
   private func number(_ value: Double) -> String {
     if value > 0, value < 0.095 {

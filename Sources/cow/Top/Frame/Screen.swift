@@ -11,12 +11,16 @@ internal import SystemPackage
 struct Screen: ~Copyable {
   /// What ended a wait.
   enum Event {
-    case key(UInt8)
+    case keys([UInt8])
     case signal(Int32)
+    case scanned
     case timeout
   }
 
   private let isTerminal: Bool
+  /// Whether it is a terminal, and its keys can be read.
+  var isInteractive: Bool { isTerminal }
+
   private let savedModes: termios?
   private let signals: SignalWatch
 
@@ -63,23 +67,27 @@ struct Screen: ~Copyable {
       "\u{1B}[H" + lines.joined(separator: "\u{1B}[K\r\n") + "\u{1B}[K\u{1B}[J")
   }
 
-  /// Waits for a key, a signal, or `seconds` to pass.
-  func wait(seconds: Double) -> Event {
-    var descriptors: InlineArray<2, pollfd> = [
+  /// Waits for keys, a signal, `scanner` to be readable, or `seconds` to pass.
+  func wait(seconds: Double, scanner: Int32?) -> Event {
+    var descriptors: InlineArray<3, pollfd> = [
       pollfd(fd: signals.descriptor, events: Int16(POLLIN), revents: 0),
       pollfd(fd: savedModes == nil ? -1 : STDIN_FILENO, events: Int16(POLLIN), revents: 0),
+      pollfd(fd: scanner ?? -1, events: Int16(POLLIN), revents: 0),
     ]
     var span = descriptors.mutableSpan
     let ready = unsafe span.withUnsafeMutableBufferPointer { buffer in
-      unsafe poll(buffer.baseAddress, 2, Int32((max(seconds, 0) * 1000).rounded(.up)))
+      unsafe poll(buffer.baseAddress, 3, Int32((max(seconds, 0) * 1000).rounded(.up)))
     }
     // Interrupted by a signal: it is in the pipe.
     if ready < 0 || descriptors[0].revents != 0 { return .signal(signals.take()) }
     guard ready > 0 else { return .timeout }
-    var key: UInt8 = 0
+    if descriptors[1].revents == 0 { return .scanned }
+    var keys = [UInt8](repeating: 0, count: 64)
+    let count = unsafe keys.withUnsafeMutableBytes { buffer in
+      unsafe read(STDIN_FILENO, buffer.baseAddress, buffer.count)
+    }
     // The terminal has hung up if it is readable and has nothing.
-    guard unsafe read(STDIN_FILENO, &key, 1) == 1 else { return .signal(SIGHUP) }
-    return .key(key)
+    return count > 0 ? .keys(Array(keys.prefix(count))) : .signal(SIGHUP)
   }
 
   /// Gives the terminal back and stops, as Ctrl-Z asks; goes on when the shell says so.
