@@ -136,6 +136,7 @@ static const struct {
     {"mappings", scenario_mappings}, {"protected", scenario_protected},
     {"reserved", scenario_reserved}, {"shared", scenario_shared},
     {"family", scenario_family},     {"later", scenario_later},
+    {"writers", scenario_writers},
 };
 
 int main(int argc, char **argv) {

@@ -60,5 +60,6 @@ void scenario_reserved(int argc, char **argv);
 void scenario_shared(int argc, char **argv);
 void scenario_family(int argc, char **argv);
 void scenario_later(int argc, char **argv);
+void scenario_writers(int argc, char **argv);
 
 #endif

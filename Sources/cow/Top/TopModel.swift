@@ -64,6 +64,12 @@ struct TopModel {
     update()
   }
 
+  /// What is shown of `processes`.
+  init(processes: [Process]) {
+    selection = ProcessSelection()
+    self.processes = processes
+  }
+
   /// Lists the processes anew. Those that were named and have ended stay, with their last figures.
   mutating func list() throws(ToolError) {
     let now = try selection.find(mayBeEmpty: true).entries

@@ -14,7 +14,9 @@ final class TestTerminal {
   private static let getNumber: UInt = 0x8004_5430
 
   /// Starts the tool in a terminal of `columns` by `rows`; 0 by 0 is one that does not tell its size.
-  init(_ arguments: String..., columns: UInt16 = 100, rows: UInt16 = 30) throws {
+  init(
+    _ arguments: String..., columns: UInt16 = 100, rows: UInt16 = 30, folder: URL? = nil
+  ) throws {
     let descriptor = unsafe open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC)
     try #require(descriptor >= 0)
     controller = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
@@ -32,6 +34,7 @@ final class TestTerminal {
     try #require(resizeResult == 0)
     process.executableURL = URL(fileURLWithPath: Tool.path)
     process.arguments = arguments
+    if let folder { process.currentDirectoryURL = folder }
     var environment = ProcessInfo.processInfo.environment
     environment["TERM"] = "xterm-256color"
     environment["NO_COLOR"] = nil
