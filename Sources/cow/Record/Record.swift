@@ -78,7 +78,7 @@ struct Record: ParsableCommand {
       // A signal is how a recording is meant to end.
       if signals.wait(seconds: (due - now) / .seconds(1)) != nil { return }
       entries = try selection.find(mayBeEmpty: true).entries
-      if entries.isEmpty, selection.isOfNamed {
+      if selection.isOfNamed, entries.allSatisfy(\.isZombie) {
         ToolError.report("the processes have ended; \(taken) samples were taken")
         return
       }

@@ -80,7 +80,8 @@ struct TopModel {
       if !listed.contains(entry), !isThere { ended.append(entry) }
     }
     entries = now
-    hasEnded = now.isEmpty && selection.isOfNamed
+    // One that its parent has not collected yet has ended, too.
+    hasEnded = now.allSatisfy(\.isZombie) && selection.isOfNamed
     update()
   }
 

@@ -67,6 +67,10 @@ final class TestTerminal {
     // Decoded as a whole: a character may be cut by the end of a read.
     var seen = Data()
     while !String(decoding: seen, as: UTF8.self).contains(text) {
+      // What never comes is not to hold everything else up.
+      var watched = pollfd(fd: controller.fileDescriptor, events: Int16(POLLIN), revents: 0)
+      let ready = unsafe poll(&watched, 1, 60_000)
+      try #require(ready > 0, "'\(text)' does not come after '\(String(decoding: seen.suffix(2000), as: UTF8.self))'")
       let data = controller.availableData
       try #require(!data.isEmpty, "the terminal was closed before '\(text)'")
       seen += data
