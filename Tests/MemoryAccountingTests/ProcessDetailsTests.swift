@@ -5,17 +5,6 @@ import Testing
 
 @Suite("ProcessEntry's details")
 struct ProcessDetailsTests {
-  @Test(
-    "the control group is that of version 2, or of the memory controller where that says nothing",
-    arguments: [
-      ("0::/system.slice/a.service\n", "/system.slice/a.service"),
-      ("9:name=systemd:/a\n4:memory:/docker/b\n0::/\n", "/docker/b"),
-      ("4:cpu,memory:/c:d\n", "/c:d"), ("0::/\n", "/"), ("", nil), ("garbage\n", nil),
-    ] as [(String, String?)])
-  func controlGroup(text: String, expected: String?) {
-    #expect(ProcessEntry.controlGroup(in: Array(text.utf8)) == expected)
-  }
-
   @Test("a command line is its words, without what a process has filled the rest with")
   func commandLine() {
     let words = { (text: String) in ProcessEntry.words(ofCommandLine: Array(text.utf8)) }

@@ -147,9 +147,9 @@ extension SavedFigures {
   // The names of the figures that `cow diff` shows, as `cow stat --json` has them.
   static let resident = "residentBytes"
   static let `private` = "privateBytes"
-  static let copied = "divergedBytes"
+  static let copied = "differingBytes"
   static let copyOnWrite = "copyOnWriteBytes"
   static let used = "distinctBytes"
-  static let copies = "copiesMadeBytes"
+  static let copies = "differingBytes"
   static let leftToCopy = "couldStillCopyBytes"
 }

@@ -1,16 +1,21 @@
 internal import ArgumentParser
 internal import MemoryAccounting
 
-/// What processes are put together by.
+/// What `cow stat --by` groups processes by.
 enum GroupKey: String, CaseIterable, ExpressibleByArgument {
   case program, cgroup, user
 
-  /// The group that a process belongs to, in words.
-  func name(for entry: ProcessEntry) -> String {
+  var grouping: ProcessGrouping {
     switch self {
-    case .program: entry.programName().printable
-    case .cgroup: entry.controlGroup()?.printable ?? "unknown"
-    case .user: Users.name(of: entry.user).printable
+    case .program: .program
+    case .cgroup: .controlGroup
+    case .user: .user
     }
+  }
+
+  /// What a group is called on the screen: users by their names.
+  func title(of group: String) -> String {
+    guard self == .user, let number = UInt32(group) else { return group.printable }
+    return Users.name(of: number).printable
   }
 }

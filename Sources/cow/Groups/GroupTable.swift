@@ -1,39 +1,48 @@
 internal import MemoryAccounting
 
-/// The table of `cow stat --by`.
+/// The table of `cow stat --by`: a row for each group of processes, the largest first.
 struct GroupTable {
-  let groups: ProcessGroups
-  let units: ByteUnit
-  let style: Style
-  let width: Int
+  private let tree: ProcessTree
+  private let key: GroupKey
+  private let units: ByteUnit
+  private let style: Style
 
-  private static let columns: [(title: String, figure: @Sendable (TreeTotal) -> MemoryFigure)] = [
-    ("RAM", { $0.distinct }), ("TOP", { $0.naive }), ("COW", { $0.copyOnWrite }),
-    ("PRIVATE", { $0.memory.private }), ("SWAP", { $0.memory.swapped }),
-    ("WORST", { $0.couldStillCopy }),
-  ]
-
-  var text: String {
-    let columns = Self.columns.filter { column in
-      column.title != "SWAP" || groups.groups.contains { column.figure($0.tree.total).bytes != 0 }
-    }
-    let title = ["PROCS"] + columns.map(\.title) + [groups.key.rawValue.uppercased()]
-    let rows = groups.groups.map { group -> [String] in
-      let figures = columns.map { text($0.figure(group.tree.total)) }
-      return ["\(group.tree.processes.count)"] + figures + [group.name]
-    }
-    var lines = Columns.table([title] + rows, width: width).enumerated().map {
-      $0 == 0 ? style.bold($1) : $1
-    }
-    lines.append("")
-    let denied = groups.groups.flatMap(\.tree.processes).filter { $0.condition == .denied }
-    if let note = DeniedNote(denied, units: units) { lines.append(note.text) }
-    lines.append("RAM, COW and WORST are of different pages, each counted once in its group.")
-    lines.append("What groups share with each other, files mostly, each of them counts.")
-    return lines.map { Columns.fitted($0, max(width, 60)) }.joined(separator: "\n") + "\n"
+  init(_ tree: ProcessTree, by key: GroupKey, units: ByteUnit, style: Style) {
+    self.tree = tree
+    self.key = key
+    self.units = units
+    self.style = style
   }
 
-  private func text(_ figure: MemoryFigure) -> String {
+  func text() -> String {
+    var rows = [["RAM", "USS", "PSS", "SWAP", "IF KILLED", "PROCESSES", key.rawValue.uppercased()]]
+    let groups = tree.groups.sorted { left, right in
+      let first = left.total?.distinct.bytes ?? 0
+      let second = right.total?.distinct.bytes ?? 0
+      return first == second ? left.name < right.name : first > second
+    }
+    for group in groups {
+      rows.append([
+        text(group.total?.distinct), text(group.memory.unique), text(group.proportional?.resident),
+        text(group.total?.swap), text(group.total?.freed.certain), "\(group.pids.count)",
+        key.title(of: group.name),
+      ])
+    }
+    if !tree.groups.contains(where: { $0.proportional != nil }) {
+      for index in rows.indices { rows[index].remove(at: 2) }
+    }
+    let last = rows[0].count - 1
+    let widths = (0..<last).map { column in rows.reduce(0) { max($0, $1[column].count) } }
+    var lines = rows.map { row in
+      zip(row, widths).map { String(repeating: " ", count: $1 - $0.count) + $0 }
+        .joined(separator: "  ") + "  " + row[last]
+    }
+    lines[0] = style.bold(lines[0])
+    return (lines + [""] + TreeSentence(tree, units: units).lines).joined(separator: "\n") + "\n"
+  }
+
+  private func text(_ figure: MemoryFigure?) -> String {
+    guard let figure else { return "-" }
     guard let bytes = figure.bytes else { return "denied" }
     return (figure.exactness == .estimate ? "~" : "") + units.text(bytes)
   }

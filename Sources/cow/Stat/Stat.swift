@@ -6,11 +6,14 @@ struct Stat: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Show how much memory processes really use, and how much of it is copy-on-write.",
     discussion: """
-      RES is what top shows. COW would be copied on the next write; PRIVATE belongs to one process \
-      alone; SHARED is shared by design (files, shared memory). DIVERGED was copied since the fork, \
-      FRESH was added since.
+      RES is what top shows; TREE is what a process uses together with its descendants; HUGETLB is what it leaves out. USS are the pages that no other process \
+      maps. COW would be copied on the next write; PRIVATE is anonymous memory of one process alone; \
+      SHARED is shared by design (files, shared memory). DIFFERS are the pages that are not the \
+      parent's at the same addresses (whichever of the two has written), FRESH those that the parent \
+      has not at all.
 
-      '~' marks an estimate: run as root, the figures are exact.
+      '~' marks an estimate: run as root, the figures are exact. The last line counts each page once, \
+      however many processes map it.
       """)
 
   @OptionGroup var selection: ProcessSelection
@@ -18,16 +21,13 @@ struct Stat: ParsableCommand {
   @Flag(help: "One row for each mapping.")
   var maps = false
 
-  @Option(help: "Sort processes of one parent, largest first.")
-  var sort: StatOrder?
+  @Flag(help: "Show proportional set sizes (PSS); unless you are root, that slows the processes down.")
+  var pss = false
 
-  @Flag(help: "Print JSON; amounts in bytes, null where they are denied.")
-  var json = false
+  @Flag(help: "Show who wrote to the pages that differ, the process or its parent (root only).")
+  var writers = false
 
-  @Flag(help: "Print comma-separated values; amounts in bytes, empty where they are denied.")
-  var csv = false
-
-  @Option(help: "Put processes together by program name, control group or user.")
+  @Option(help: "One row for each program, cgroup or user.")
   var by: GroupKey?
 
   @Flag(
@@ -41,6 +41,15 @@ struct Stat: ParsableCommand {
     help: "At most this many groups in the metrics; the smallest others are one, '(other)'.")
   var groups = 100
 
+  @Option(help: "Sort processes of one parent, largest first.")
+  var sort: StatOrder?
+
+  @Flag(help: "Print JSON; amounts in bytes, null where they are denied.")
+  var json = false
+
+  @Flag(help: "Print comma-separated values; amounts in bytes, empty where they are denied.")
+  var csv = false
+
   @Option(help: "The unit of the table.")
   var units: ByteUnit = .auto
 
@@ -52,25 +61,23 @@ struct Stat: ParsableCommand {
     if [json, csv, prometheus].count(where: { $0 }) > 1 {
       throw ValidationError("--json, --csv and --prometheus exclude each other")
     }
-    if by != nil, csv || maps {
-      throw ValidationError("--by goes with a table, --json and --prometheus; not --csv or --maps")
+    if by != nil || prometheus, maps || writers || sort != nil || csv {
+      throw ValidationError("--by and --prometheus go with --json, --pss, --groups and --units only")
     }
     if groups < 1 { throw ValidationError("--groups must be at least 1") }
   }
 
   func run() throws {
     raiseOpenFileLimit()
-    if prometheus {
-      try printGroups(by ?? .program)
-      return
-    }
-    if let by {
-      try printGroups(by)
-      return
-    }
     var options = AccountingOptions()
     options.includesMappings = maps
+    options.includesProportional = pss || sort == .pss
+    options.findsWriters = writers
+    let key = by ?? (prometheus ? .program : nil)
+    options.totals = key.map { .groups($0.grouping) } ?? .subtrees
+    let start = ContinuousClock.now
     let found = try selection.find()
+    if let note = found.note { ToolError.report(note) }
     let entries = found.entries
     let tree = try accounting { () throws(AccountingError) in
       try ProcessTree(entries: entries, options: options)
@@ -80,31 +87,18 @@ struct Stat: ParsableCommand {
       try StandardOutput.write(StatDocument(tree).json())
     } else if csv {
       try StandardOutput.write(StatDocument(tree).csv(includingMappings: maps))
+    } else if prometheus, let key {
+      let metrics = try GroupMetrics(tree, by: key, limit: groups)
+      let seconds = (ContinuousClock.now - start) / .seconds(1)
+      try StandardOutput.write(metrics.text(seconds: seconds))
+    } else if let by, obstacle == nil {
+      let table = GroupTable(tree, by: by, units: units, style: Style(isEnabled: Terminal.hasColors))
+      try StandardOutput.write(table.text())
     } else if obstacle == nil {
       let table = StatTable(
         tree, order: sort, units: units, style: Style(isEnabled: Terminal.hasColors))
       try StandardOutput.write(table.text(includingMappings: maps))
     }
-    if let note = found.note { ToolError.report(note) }
     if let obstacle { throw obstacle.error }
-  }
-
-  private func printGroups(_ key: GroupKey) throws(ToolError) {
-    let start = ContinuousClock.now
-    let found = try selection.find()
-    if let note = found.note { ToolError.report(note) }
-    let measured = try ProcessGroups(
-      found.entries, by: key, limit: prometheus ? groups : .max)
-    if prometheus {
-      let seconds = (ContinuousClock.now - start) / .seconds(1)
-      try StandardOutput.write(GroupMetrics(measured, seconds: seconds).text)
-    } else if json {
-      try StandardOutput.write(try jsonText(GroupDocument(measured)) + "\n")
-    } else {
-      let table = GroupTable(
-        groups: measured, units: units, style: Style(isEnabled: Terminal.hasColors),
-        width: Terminal.size?.columns ?? 100)
-      try StandardOutput.write(table.text)
-    }
   }
 }

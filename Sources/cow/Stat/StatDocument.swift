@@ -15,7 +15,8 @@ struct StatDocument {
   }
 
   /// JSON. Figures are numbers of bytes; those that are denied, and those that a process has not (what
-  /// parted from a parent that was not read), are null. `estimates` names those that are not exact.
+  /// parted from a parent that was not read), are null. `estimates` names those that are not exact, `bounds`
+  /// those that are exact or less.
   func json() throws(ToolError) -> String { try json([.prettyPrinted]) }
 
   /// The same on one line, without the mappings that hold no memory.
@@ -42,7 +43,7 @@ struct StatDocument {
     var lines: [String] = []
     if includingMappings {
       lines.append(
-        (["pid", "start", "end", "permissions", "mapping"] + FigureSet(.denied).names)
+        (["pid", "start", "end", "permissions", "mapping"] + FigureSet(mapping: nil).names)
           .joined(separator: ","))
     } else {
       lines.append(
@@ -64,7 +65,7 @@ struct StatDocument {
           "0x" + String(mapping.addresses.upperBound, radix: 16), mapping.permissions,
           quoted(mapping.name),
         ]
-        lines.append((head + FigureSet(mapping.memory).values).joined(separator: ","))
+        lines.append((head + FigureSet(mapping: mapping).values).joined(separator: ","))
       }
     }
     return lines.joined(separator: "\n") + "\n"
@@ -82,9 +83,11 @@ struct FigureSet: Encodable {
 
   init(_ memory: MemoryBreakdown) {
     figures = [
-      ("residentBytes", memory.resident), ("copyOnWriteBytes", memory.copyOnWrite),
-      ("privateBytes", memory.private), ("sharedBytes", memory.shared),
-      ("sharedReadOnlyBytes", memory.sharedReadOnly), ("swappedBytes", memory.swapped),
+      ("residentBytes", memory.resident), ("uniqueBytes", memory.unique),
+      ("copyOnWriteBytes", memory.copyOnWrite), ("privateBytes", memory.private),
+      ("sharedBytes", memory.shared), ("sharedReadOnlyBytes", memory.sharedReadOnly),
+      ("hugetlbBytes", memory.hugetlb), ("swappedBytes", memory.swapped),
+      ("swappedSharedBytes", memory.swappedShared),
       ("userfaultProtectedBytes", memory.userfaultProtected),
       ("sharedAnonymousBytes", memory.sharedAnonymous),
       ("unwrittenFileBytes", memory.unwrittenFile), ("zeroBytes", memory.zero),
@@ -95,18 +98,52 @@ struct FigureSet: Encodable {
   init(process: ProcessMemory?) {
     figures =
       FigureSet(process?.memory ?? .denied).figures + [
-        ("divergedBytes", process?.diverged), ("freshBytes", process?.fresh),
+        ("differingBytes", process?.differing), ("freshBytes", process?.fresh),
+        ("proportionalBytes", process?.proportional?.resident),
+        ("swapProportionalBytes", process?.proportional?.swapped),
+        ("freedBytes", process?.freed.certain), ("freedAtMostBytes", process?.freed.atMost),
+        ("treeBytes", process?.subtree?.distinct), ("treeSwapBytes", process?.subtree?.swap),
+        ("treeFreedBytes", process?.subtree?.freed.certain),
+        ("treeFreedAtMostBytes", process?.subtree?.freed.atMost),
+        ("writtenBytes", process?.writers?.process),
+        ("writtenByParentBytes", process?.writers?.parent),
+        ("writtenByUnknownBytes", process?.writers?.unknown),
+      ]
+  }
+
+  init(mapping: MappingMemory?) {
+    figures =
+      FigureSet(mapping?.memory ?? .denied).figures + [
+        ("differingBytes", mapping?.differing), ("writtenBytes", mapping?.writers?.process),
+        ("writtenByParentBytes", mapping?.writers?.parent),
+        ("writtenByUnknownBytes", mapping?.writers?.unknown),
       ]
   }
 
   init(_ total: TreeTotal) {
-    let sums = FigureSet(total.memory).figures.filter { $0.name != "copyOnWriteBytes" }
+    figures = [
+      ("distinctBytes", total.distinct), ("privateBytes", total.private),
+      ("sharedAnonymousBytes", total.sharedAnonymous), ("fileBytes", total.files),
+      ("copyOnWriteBytes", total.copyOnWrite), ("swapBytes", total.swap),
+      ("naiveBytes", total.naive), ("differingBytes", total.differing),
+      ("couldStillCopyBytes", total.couldStillCopy),
+    ]
+  }
+
+  init(_ group: ProcessGroup) {
+    figures = [
+      ("distinctBytes", group.total?.distinct), ("swapBytes", group.total?.swap),
+      ("freedBytes", group.total?.freed.certain), ("freedAtMostBytes", group.total?.freed.atMost),
+    ]
+  }
+
+  /// The sums over the processes of a group.
+  init(sumsOf group: ProcessGroup) {
     figures =
-      [
-        ("distinctBytes", total.distinct), ("naiveBytes", total.naive),
-        ("copyOnWriteBytes", total.copyOnWrite), ("copiesMadeBytes", total.copiesMade),
-        ("couldStillCopyBytes", total.couldStillCopy),
-      ] + sums
+      FigureSet(group.memory).figures + [
+        ("proportionalBytes", group.proportional?.resident),
+        ("swapProportionalBytes", group.proportional?.swapped),
+      ]
   }
 
   var names: [String] { figures.map(\.name) }
@@ -127,8 +164,11 @@ struct FigureSet: Encodable {
       }
     }
     try container.encode(exactness, forKey: Key("exactness"))
-    let estimates = figures.filter { $0.figure?.exactness == .estimate }.map(\.name)
-    try container.encode(estimates, forKey: Key("estimates"))
+    let named = { (exactness: Exactness) in
+      figures.filter { $0.figure?.exactness == exactness }.map(\.name)
+    }
+    try container.encode(named(.estimate), forKey: Key("estimates"))
+    try container.encode(named(.bound), forKey: Key("bounds"))
   }
 
   private struct Key: CodingKey {
@@ -148,7 +188,8 @@ private struct Root: Encodable {
   let bootID: String?
   let exactness: Exactness
   let processes: [Process]
-  let total: FigureSet
+  let groups: [Group]?
+  let total: Total
 
   init(_ tree: ProcessTree, _ moment: SampleMoment, _ isShown: @escaping (MappingMemory) -> Bool) {
     time = moment.time
@@ -156,7 +197,23 @@ private struct Root: Encodable {
     bootID = moment.bootID
     exactness = tree.total.exactness
     processes = tree.processes.map { Process($0, isShown) }
-    total = FigureSet(tree.total)
+    groups = tree.groups.isEmpty ? nil : tree.groups.map(Group.init)
+    total = Total(tree.total)
+  }
+
+  /// The totals, of different pages; and the sums over the processes under a name of their own.
+  struct Total: Encodable {
+    let total: TreeTotal
+
+    init(_ total: TreeTotal) { self.total = total }
+
+    func encode(to encoder: any Encoder) throws {
+      var container = encoder.container(keyedBy: Key.self)
+      try container.encode(FigureSet(total.memory), forKey: .sums)
+      try FigureSet(total).encode(to: encoder)
+    }
+
+    enum Key: CodingKey { case sums }
   }
 
   struct Process: Encodable {
@@ -189,6 +246,22 @@ private struct Root: Encodable {
     }
   }
 
+  struct Group: Encodable {
+    let group: ProcessGroup
+
+    init(_ group: ProcessGroup) { self.group = group }
+
+    func encode(to encoder: any Encoder) throws {
+      var container = encoder.container(keyedBy: Key.self)
+      try container.encode(group.name, forKey: .name)
+      try container.encode(group.pids, forKey: .pids)
+      try container.encode(FigureSet(sumsOf: group), forKey: .sums)
+      try FigureSet(group).encode(to: encoder)
+    }
+
+    enum Key: CodingKey { case name, pids, sums }
+  }
+
   struct Mapping: Encodable {
     let mapping: MappingMemory
 
@@ -200,7 +273,7 @@ private struct Root: Encodable {
       try container.encode(mapping.addresses.upperBound, forKey: .end)
       try container.encode(mapping.permissions, forKey: .permissions)
       try container.encode(mapping.name, forKey: .name)
-      try FigureSet(mapping.memory).encode(to: encoder)
+      try FigureSet(mapping: mapping).encode(to: encoder)
     }
 
     enum Key: CodingKey {

@@ -36,6 +36,12 @@ struct Top: ParsableCommand {
   @Option(help: "Put processes together by program name, control group or user.")
   var by: GroupKey?
 
+  @Flag(
+    help: """
+      Show proportional sizes (PSS), as is done anyhow where it costs the processes nothing: for root.
+      """)
+  var pss = false
+
   @Option(help: "End after this many refreshes.")
   var count: Int?
 
@@ -58,7 +64,8 @@ struct Top: ParsableCommand {
     if let by { state.layout = .groups(by) } else if flat { state.layout = .flat }
     let screen = try Screen.open()
     var session = try TopSession(
-      selection, state: state, units: units, interval: interval, duty: duty / 100)
+      selection, state: state, units: units, interval: interval, duty: duty / 100,
+      showsProportional: pss)
     let signal =
       screen.isInteractive
       ? try session.watch(on: screen, count: count) : try session.print(on: screen, count: count)

@@ -3,29 +3,38 @@ internal import MemoryAccounting
 
 /// The columns of `cow top`, in the order in which they are shown.
 enum TopColumn: String, CaseIterable, ExpressibleByArgument {
-  case pid, resident, cow, `private`, copied, growth, command
+  case pid, tree, resident, uss, pss, cow, copied, growth, swap, command
 
-  var title: String {
+  func title(knowsWriters: Bool = true) -> String {
     switch self {
     case .pid: "PID"
+    case .tree: "TREE"
     case .resident: "RES"
+    case .uss: "USS"
+    case .pss: "PSS"
     case .cow: "COW"
-    case .private: "PRIVATE"
-    case .copied: "DIFFERS"
+    case .copied: knowsWriters ? "COPIED" : "DIFFERS"
     case .growth: "/MIN"
+    case .swap: "SWAP"
     case .command: "COMMAND"
     }
   }
 
   /// What the column says, in a line.
-  var meaning: String {
+  func meaning(knowsWriters: Bool) -> String {
     switch self {
     case .pid: "the process; of a group, how many processes it has"
+    case .tree: "memory used by it and all its descendants: each page counted once"
     case .resident: "resident memory, as top and htop show it"
-    case .cow: "of it, and of zero pages, what a write would copy"
-    case .private: "anonymous memory that no other process has"
-    case .copied: "pages that are not the parent's any more: one of the two wrote since the fork"
-    case .growth: "how much DIFFERS grew in the last minute"
+    case .uss: "unique: pages that no other process maps"
+    case .pss: "proportional: each page divided by how many processes map it"
+    case .cow: "copy-on-write: what would be copied if it wrote to it"
+    case .copied:
+      knowsWriters
+        ? "what it wrote to since the fork: shared before, and copied for that"
+        : "pages that are not its parent's any more: one of the two wrote since the fork"
+    case .growth: "how much the column before grew in the last minute"
+    case .swap: "what it has in swap space"
     case .command: "the command line"
     }
   }
@@ -35,9 +44,12 @@ enum TopColumn: String, CaseIterable, ExpressibleByArgument {
     switch self {
     case .pid, .command, .cow: 0
     case .copied: 1
-    case .resident: 2
+    case .tree: 2
     case .growth: 3
-    case .private: 4
+    case .uss: 4
+    case .pss: 5
+    case .resident: 6
+    case .swap: 7
     }
   }
 

@@ -17,15 +17,16 @@ struct TopModel {
     let resident: MemoryFigure?
     /// What the latest scan says, `nil` until there was one.
     let memory: ProcessMemory?
-    /// The growth of what was copied, in bytes a minute.
+    /// What it has copied by writing.
+    let copied: MemoryFigure?
+    /// The growth of that, in bytes a minute.
     let growth: Double?
     let hasEnded: Bool
   }
 
   struct Group {
     let name: String
-    let tree: ProcessTree
-    let growth: Double?
+    let group: ProcessGroup
   }
 
   private(set) var processes: [Process] = []
@@ -33,7 +34,13 @@ struct TopModel {
   /// What the groups of the latest scan have in common; `nil` if it was of processes.
   private(set) var groupKey: GroupKey?
   /// The latest scan of processes.
-  var tree: ProcessTree? { scan?.tree }
+  private(set) var tree: ProcessTree?
+  /// What all processes of the latest scan, of whichever kind, have together.
+  private(set) var total: TreeTotal?
+  /// The processes that may not be read.
+  private(set) var denied: [ProcessMemory] = []
+  /// What each parent has written to since its children were forked.
+  private var writtenByParents: [Int32: MemoryFigure] = [:]
   private(set) var places: [CopyRanking.Place] = []
   /// The growth of what was copied in all, in bytes a minute.
   private(set) var growth: Double?
@@ -46,7 +53,7 @@ struct TopModel {
   private(set) var baselineMoment = SampleMoment.now()
 
   private let selection: ProcessSelection
-  private var scan: ProcessScan?
+  private let showsProportional: Bool
   private var entries: [ProcessEntry] = []
   private var ended: [ProcessEntry] = []
   private var history = CopyHistory()
@@ -57,8 +64,9 @@ struct TopModel {
   private static let total = "total"
 
   /// - Throws: `ToolError` if there is nothing to show.
-  init(_ selection: ProcessSelection) throws(ToolError) {
+  init(_ selection: ProcessSelection, showsProportional: Bool) throws(ToolError) {
     self.selection = selection
+    self.showsProportional = showsProportional
     let found = try selection.find()
     entries = found.entries
     update()
@@ -67,6 +75,7 @@ struct TopModel {
   /// What is shown of `processes`.
   init(processes: [Process]) {
     selection = ProcessSelection()
+    showsProportional = false
     self.processes = processes
   }
 
@@ -86,53 +95,74 @@ struct TopModel {
   }
 
   /// What is to be scanned next.
+  ///
+  /// Where page frame numbers are to be had, proportional sizes cost the processes nothing.
   func request(by key: GroupKey?) -> Scanner.Request {
-    Scanner.Request(entries: entries, key: key)
+    Scanner.Request(
+      entries: entries, key: key,
+      includesProportional: showsProportional || total?.distinct.exactness == .exact)
   }
 
   /// Takes the figures of a scan over.
-  mutating func apply(_ content: Scanner.Content, cost: Double, at time: Double) {
+  mutating func apply(_ new: ProcessTree, by key: GroupKey?, cost: Double, at time: Double) {
     scanSeconds += cost
     scanShare = scanSeconds / max(seconds(of: CLOCK_MONOTONIC) - start, 0.001)
-    switch content {
-    case .processes(let now): applyProcesses(now, at: time)
-    case .groups(let now): applyGroups(now, at: time)
+    // What has ended between the listing and the scan has nothing to say.
+    guard new.processes.contains(where: { $0.condition != .gone && $0.condition != .zombie }) else {
+      return
+    }
+    total = new.total
+    denied = new.processes.filter { $0.condition == .denied }
+    groupKey = key
+    if let key {
+      groups = new.groups.map { Group(name: key.title(of: $0.name), group: $0) }
+    } else {
+      groups = []
+      applyProcesses(new, at: time)
     }
     update()
   }
 
-  private mutating func applyProcesses(_ new: ProcessScan, at time: Double) {
-    let now = new.tree
-    // What has ended between the listing and the scan has nothing to say.
-    guard now.processes.contains(where: { $0.condition != .gone }) else { return }
-    ranking.note(scan.map { CopySearch(from: $0, to: new).found } ?? [], at: time)
+  private mutating func applyProcesses(_ new: ProcessTree, at time: Double) {
+    ranking.note(tree.map { CopySearch(from: $0, to: new).found } ?? [], at: time)
     places = ranking.places
-    var amounts: [String: UInt64] = [:]
-    for process in now.processes {
-      amounts[Self.name(process.process)] = process.diverged?.bytes
+    tree = new
+    writtenByParents = [:]
+    for process in new.processes {
+      guard let written = process.writers?.parent, let bytes = written.bytes else { continue }
+      let parent = process.process.parent
+      if writtenByParents[parent]?.bytes ?? 0 <= bytes { writtenByParents[parent] = written }
     }
-    amounts[Self.total] = now.total.copiesMade.bytes
+    var amounts: [String: UInt64] = [:]
+    for process in new.processes {
+      amounts[Self.name(process.process)] = copied(by: process)?.bytes
+    }
+    amounts[Self.total] = new.total.differing.bytes
     history.note(amounts, at: time)
     growth = history.rate(of: Self.total)
-    scan = new
-    groupKey = nil
-    groups = []
     if baseline == nil {
-      baseline = now
+      baseline = new
       baselineMoment = .now()
     }
   }
 
-  private mutating func applyGroups(_ now: ProcessGroups, at time: Double) {
-    var amounts: [String: UInt64] = [:]
-    for group in now.groups { amounts[group.name] = group.tree.total.copiesMade.bytes }
-    if groupKey != now.key { history = CopyHistory() }
-    history.note(amounts, at: time)
-    groupKey = now.key
-    groups = now.groups.map {
-      Group(name: $0.name, tree: $0.tree, growth: history.rate(of: $0.name))
-    }
+  /// What a process has written to since its fork or, if it was not forked from one that is read too,
+  /// since it forked its children; where that is not known, what differs from its parent's.
+  private func copied(by process: ProcessMemory) -> MemoryFigure? {
+    guard knowsWriters else { return process.differing }
+    return process.writers?.process ?? writtenByParents[process.id]
   }
+
+  /// What would be free if all were killed, known where they descend from one that is read, too.
+  var freed: FreedMemory? {
+    guard groupKey == nil, let tree else { return nil }
+    let all = Set(tree.processes.map(\.id))
+    let roots = tree.processes.filter { !all.contains($0.process.parent) }
+    return roots.count == 1 ? roots[0].subtree?.freed : nil
+  }
+
+  /// Whether it is known who wrote to pages that differ.
+  var knowsWriters: Bool { tree?.processes.contains { $0.writers != nil } ?? false }
 
   private static func name(_ entry: ProcessEntry) -> String { "\(entry.pid) \(entry.startTicks)" }
 
@@ -146,14 +176,15 @@ struct TopModel {
     let present = entries.map { entry in
       Process(
         entry: entry, command: Self.command(of: entry), resident: entry.residentSize(),
-        memory: memories[Self.name(entry)], growth: history.rate(of: Self.name(entry)),
+        memory: memories[Self.name(entry)],
+        copied: memories[Self.name(entry)].flatMap { copied(by: $0) }, growth: history.rate(of: Self.name(entry)),
         hasEnded: false)
     }
     let gone = ended.map { entry in
       let known = last[Self.name(entry)]
       return Process(
         entry: entry, command: known?.command ?? entry.name.printable, resident: nil,
-        memory: known?.memory, growth: nil, hasEnded: true)
+        memory: known?.memory, copied: known?.copied, growth: nil, hasEnded: true)
     }
     processes = present + gone
   }

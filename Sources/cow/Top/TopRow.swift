@@ -32,23 +32,35 @@ struct TopRow {
     hasEnded = process.hasEnded
     let memory = process.memory
     amounts = [
+      .tree: .figure(memory?.subtree?.distinct),
       .resident: .figure(process.resident ?? memory?.memory.resident),
-      .cow: .figure(memory?.memory.copyOnWrite), .private: .figure(memory?.memory.private),
-      .copied: .figure(memory?.diverged), .growth: .rate(process.growth),
+      .uss: .figure(memory?.memory.unique), .pss: .figure(memory?.proportional?.resident),
+      .cow: .figure(memory?.memory.copyOnWrite), .copied: .figure(process.copied),
+      .growth: .rate(process.growth), .swap: .figure(memory?.memory.swapped),
     ]
   }
 
   init(_ group: TopModel.Group) {
     identity = .group(group.name)
-    pid = String(group.tree.processes.count)
+    pid = String(group.group.pids.count)
     command = group.name
     hasEnded = false
-    let total = group.tree.total
+    let sums = group.group.memory
     amounts = [
-      .resident: .figure(total.naive), .cow: .figure(total.copyOnWrite),
-      .private: .figure(total.memory.private), .copied: .figure(total.copiesMade),
-      .growth: .rate(group.growth),
+      .tree: .figure(group.group.total?.distinct), .resident: .figure(sums.resident),
+      .uss: .figure(sums.unique), .pss: .figure(group.group.proportional?.resident),
+      .cow: .figure(sums.copyOnWrite), .copied: .figure(nil), .growth: .rate(nil),
+      .swap: .figure(group.group.total?.swap),
     ]
+  }
+
+  /// Whether there is anything to show in a column; nothing in swap space is not.
+  func hasSomething(in column: TopColumn) -> Bool {
+    switch amounts[column] {
+    case .figure(let figure)?: figure.map { column != .swap || $0.bytes != 0 } ?? false
+    case .rate(let rate)?: rate != nil
+    case nil: false
+    }
   }
 
   /// What the row is sorted by; an amount that is not known is less than any.

@@ -24,9 +24,10 @@ struct TopSession {
   private let interval: Double
 
   init(
-    _ selection: ProcessSelection, state: TopState, units: ByteUnit, interval: Double, duty: Double
+    _ selection: ProcessSelection, state: TopState, units: ByteUnit, interval: Double, duty: Double,
+    showsProportional: Bool
   ) throws(ToolError) {
-    model = try TopModel(selection)
+    model = try TopModel(selection, showsProportional: showsProportional)
     scanner = try Scanner()
     self.state = state
     self.units = units
@@ -101,10 +102,10 @@ struct TopSession {
     let outcome = scanner.take()
     isScanning = false
     budget.spend(seconds: outcome.cost)
-    switch outcome.content {
-    case .success(let content):
-      model.apply(content, cost: outcome.cost, at: outcome.time)
-      if case .processes(let scan) = content { try recorder?.write(scan.tree) }
+    switch outcome.tree {
+    case .success(let tree):
+      model.apply(tree, by: outcome.key, cost: outcome.cost, at: outcome.time)
+      if outcome.key == nil { try recorder?.write(tree) }
     case .failure(let error): throw error
     }
   }
@@ -175,7 +176,7 @@ struct TopSession {
 
   private func text(of panel: TopState.Panel) -> [String] {
     switch panel {
-    case .help: return TopHelp(width: size.columns).lines
+    case .help: return TopHelp(width: size.columns, knowsWriters: model.knowsWriters).lines
     case .map(let pid): return TopPanels.map(pid, columns: size.columns, units: units)
     case .difference:
       return TopPanels.difference(

@@ -12,46 +12,49 @@ struct CopySearchTests {
     return own.total.distinct.exactness == .exact
   }()
 
-  private func scan(_ scenario: Scenario) throws -> ProcessScan {
-    try ProcessScan(try ProcessEntry.all().descendants(of: [scenario.root]))
-  }
-
-  /// What was copied of the scenario's memory.
-  private func copied(
-    _ scenario: Scenario, from before: ProcessScan, to after: ProcessScan
-  ) -> [CopiedPages] {
-    CopySearch(from: before, to: after).found.filter { scenario.range.contains($0.start) || $0.bytes > 1 << 20 }
+  private func scan(_ scenario: Scenario) throws -> ProcessTree {
+    var options = AccountingOptions()
+    options.includesMappings = true
+    options.findsWriters = true
+    options.addresses = scenario.range
+    return try ProcessTree(
+      entries: ProcessEntry.all().descendants(of: [scenario.root]), options: options)
   }
 
   @Test(
-    "names the parent, or the child, where nobody else can have written; else nobody",
+    "names the parent, the child, and both children where they wrote to the same pages",
     .enabled(if: showsFrames, "needs frame numbers"))
   func writers() throws {
     let scenario = try Scenario("writers", "2560")
     let quarter = (scenario.range.upperBound - scenario.range.lowerBound) / 4
     var before = try scan(scenario)
-    for writer in [scenario.root, scenario.children[0], nil] {
+    for writers in [[scenario.root], [scenario.children[0]], scenario.children] {
       try scenario.next()
       let after = try scan(scenario)
-      let found = copied(scenario, from: before, to: after)
-      #expect(found.count == 1)
-      #expect(found.first?.writer == writer)
-      #expect(found.first?.bytes == quarter)
+      let found = CopySearch(from: before, to: after).found
+      #expect(Set(found.map(\.writer)) == Set(writers))
+      #expect(found.allSatisfy { $0.bytes == quarter })
       before = after
     }
-    #expect(copied(scenario, from: before, to: try scan(scenario)).isEmpty)
+    #expect(CopySearch(from: before, to: try scan(scenario)).found.isEmpty)
   }
 
-  @Test("without frame numbers, names nobody on the strength of faults")
-  func later() throws {
-    let scenario = try Scenario("later", "2560")
-    let before = try scan(scenario)
+  @Test("without frame numbers, says how much, and not who", .enabled(if: canActAsNobody, "needs root to act as an unprivileged user"))
+  func unprivileged() throws {
+    let scenario = try Scenario(["later", "2560"], user: nobody)
+    let sample = {
+      let arguments = ["as-user", "\(nobody)", Tool.path, "record", "\(scenario.root)", "--count", "1"]
+      let line = try Tool.run(program: Tool.scenarios, arguments).output
+      return try JSONDecoder().decode(SavedSample.self, from: Data(line.utf8))
+    }
+    let before = try sample()
     try scenario.next()
-    let found = copied(scenario, from: before, to: try scan(scenario))
-    let size = scenario.range.upperBound - scenario.range.lowerBound
-    #expect(found.reduce(0) { $0 + $1.bytes } == size / 2)
-    let writers = Set(found.map(\.writer))
-    #expect(writers == [scenario.children[0]] || writers == [nil] && !Self.showsFrames)
+    let difference = SampleDifference(from: before, to: try sample())
+    let child = try #require(difference.processes.first { $0.pid == scenario.children[0] })
+    let size = Int64(scenario.range.upperBound - scenario.range.lowerBound)
+    #expect((child.change["differingBytes"] ?? 0) >= size / 2)
+    #expect(child.change.isEstimate("differingBytes"))
+    #expect(child.change["writtenBytes"] == nil)
   }
 
   @Test("a child that ends leaves its pages to others, who have not written")
@@ -59,8 +62,7 @@ struct CopySearchTests {
     let scenario = try Scenario("sparse", "2560", "16", "4096")
     let before = try scan(scenario)
     try scenario.next()
-    let found = copied(scenario, from: before, to: try scan(scenario))
-    #expect(found.allSatisfy { $0.writer == nil })
+    #expect(CopySearch(from: before, to: try scan(scenario)).found.isEmpty)
   }
 
   @Test("the ranking is of the last minute, and adds up who wrote")

@@ -12,7 +12,7 @@ struct TopStateTests {
       let stat = "\(pid) (\(command)) S \(parent)" + String(repeating: " 0", count: 30)
       return TopModel.Process(
         entry: ProcessEntry(pid: pid, stat: Array(stat.utf8), status: [])!, command: command,
-        resident: MemoryFigure(bytes: UInt64(pid) << 20), memory: nil, growth: nil,
+        resident: MemoryFigure(bytes: UInt64(pid) << 20), memory: nil, copied: nil, growth: nil,
         hasEnded: hasEnded)
     }
     return TopModel(processes: [

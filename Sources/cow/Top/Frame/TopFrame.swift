@@ -20,7 +20,9 @@ struct TopFrame {
 
   var lines: [String] {
     let shown = rows.dropFirst(isInteractive ? state.firstRow : 0).prefix(tableHeight)
-    let table = TopTable(rows: Array(shown), state: state, units: units, width: width)
+    let table = TopTable(
+      rows: Array(shown), state: state, knowsWriters: model.knowsWriters, units: units,
+      width: width)
     var body = table.lines
     body[0] = style.reversed(Columns.left(body[0], isInteractive ? width : 0))
     if isInteractive, !rows.isEmpty {

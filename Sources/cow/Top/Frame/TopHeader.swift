@@ -10,27 +10,28 @@ struct TopHeader {
   let recording: String?
 
   var lines: [String] {
-    guard let tree = model.tree else {
+    guard let total = model.total else {
       return [style.bold(Columns.fitted("\(title): reading the page tables …", width)), "", ""]
     }
-    let total = tree.total
     let first = [
       style.bold(title), "RAM \(text(total.distinct)) (top: \(text(total.naive)))",
       total.distinct.exactness.rawValue, "scan \(percent(model.scanShare))",
     ]
-    let denied = tree.processes.filter { $0.condition == .denied }
     let second = [
-      "private \(text(total.memory.private))", "copy-on-write \(text(total.copyOnWrite))",
-      "shared \(text(total.memory.shared))", "swap \(text(total.memory.swapped))",
+      "private \(text(total.private))", "shared by fork \(text(total.sharedAnonymous))",
+      "files+shm \(text(total.files))", "swap \(text(total.swap))",
     ]
-    var third = ["worst case +\(text(total.couldStillCopy))"]
+    var third: [String] = []
+    if let freed = model.freed { third.append("freed if killed \(text(freed.certain))") }
+    third.append("worst case +\(text(total.couldStillCopy))")
     if let growth = model.growth {
       third.append("growth \(units.text(difference: Int64(growth.rounded())))/min")
     }
     if let recording { third.append("recording to \(recording)") }
+    let denied = model.denied
     if !denied.isEmpty {
       let one = denied.count == 1 ? denied.first.map { "\($0.id) (\($0.process.name.printable))" } : nil
-      third.append("\(one ?? "\(denied.count) processes") may not be read")
+      third.append("\(one ?? "\(denied.count) processes") may not be read: left out")
     }
     return [
       joined(first, "   "), joined(second.map { " " + $0 }, " |"), joined(third.map { " " + $0 }, "  "),

@@ -1,15 +1,19 @@
 /// What `?` shows: what each column and figure says, and the keys.
 struct TopHelp {
   let width: Int
+  let knowsWriters: Bool
 
   private static let figures: [(String, String)] = [
     ("RAM", "what all processes use together: each page counted once"),
     ("top", "the sum of their RES, as top and htop suggest it"),
-    ("copy-on-write", "of it, what a write would copy"),
+    ("private", "of RAM, anonymous pages of one process alone"),
+    ("shared by fork", "of RAM, anonymous pages that several processes have"),
+    ("files+shm", "of RAM, pages of files and of shared memory"),
+    ("freed if killed", "what would be free without them, at least"),
     ("worst case", "how much more is needed, at most, if everyone writes to everything"),
     ("growth", "how much was copied in the last minute"),
     ("scan", "the share of one processor that cow takes to find all this out"),
-    ("~", "an estimate; as root the figures are exact"),
+    ("~", "an estimate; as root the figures are exact"), ("≤", "this much or less"),
     ("WRITTEN BY", "who wrote, where that is certain"),
     ("LEFT TO COPY", "what is still shared copy-on-write there"),
   ]
@@ -24,7 +28,9 @@ struct TopHelp {
   ]
 
   var lines: [String] {
-    let columns = TopColumn.allCases.map { ($0.title, $0.meaning) }
+    let columns = TopColumn.allCases.map {
+      ($0.title(knowsWriters: knowsWriters), $0.meaning(knowsWriters: knowsWriters))
+    }
     return ["Columns"] + section(columns) + ["", "Figures"] + section(Self.figures) + ["", "Keys"]
       + section(Self.keys)
   }

@@ -35,7 +35,7 @@ struct TopPlaces {
     let known = place.writers.sorted()
     guard let first = known.first else { return "not certain" }
     let all = (tree?.processes ?? []).filter { $0.condition == .read }
-    let workers = Set(all.map(\.id)).intersection(Set(all.filter { $0.diverged != nil }.map(\.id)))
+    let workers = Set(all.map(\.id)).intersection(Set(all.filter { $0.differing != nil }.map(\.id)))
     let names: String
     if known.count > 1, Set(known) == workers {
       names = "all \(known.count) children"

@@ -4,6 +4,7 @@ internal import MemoryAccounting
 struct TopTable {
   let rows: [TopRow]
   let state: TopState
+  let knowsWriters: Bool
   let units: ByteUnit
   let width: Int
 
@@ -11,10 +12,13 @@ struct TopTable {
   private static let commandWidth = 20
 
   var lines: [String] {
-    let isNumbered = state.groupKey == nil
-    var columns = TopColumn.allCases.filter { $0 != .command }
+    // Columns that would be empty make room.
+    var columns = TopColumn.allCases.filter { column in
+      column == .pid || column == state.sort && column != .command
+        || rows.contains { $0.hasSomething(in: column) }
+    }
     let titles = { (column: TopColumn) -> String in
-      let title = column == .pid && !isNumbered ? "PROCS" : column.title
+      let title = titleText(column)
       guard column == state.sort else { return title }
       return title + (column.isAmount == state.isReversed ? "▲" : "▼")
     }
@@ -42,6 +46,13 @@ struct TopTable {
     return key.rawValue.uppercased()
   }
 
+  private func titleText(_ column: TopColumn) -> String {
+    let isGrouped = state.groupKey != nil
+    if isGrouped, column == .pid { return "PROCS" }
+    if isGrouped, column == .tree { return "RAM" }
+    return column.title(knowsWriters: knowsWriters)
+  }
+
   private func command(_ row: TopRow) -> String {
     let sign = row.isCollapsed ? "+ " : ""
     return row.branches + sign + row.command + (row.hasEnded ? " (ended)" : "")
@@ -63,5 +74,11 @@ struct TopTable {
 
 extension Exactness {
   /// What is put in front of an amount.
-  var mark: String { self == .estimate ? "~" : "" }
+  var mark: String {
+    switch self {
+    case .exact, .denied: ""
+    case .estimate: "~"
+    case .bound: "≤"
+    }
+  }
 }

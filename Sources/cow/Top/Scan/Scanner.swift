@@ -15,16 +15,13 @@ final class Scanner: Sendable {
     let entries: [ProcessEntry]
     /// What to put the processes together by; each on its own without it.
     let key: GroupKey?
-  }
-
-  /// What was read.
-  enum Content: Sendable {
-    case processes(ProcessScan)
-    case groups(ProcessGroups)
+    /// Whether proportional sizes are to be found out, which may stop the processes for a while.
+    let includesProportional: Bool
   }
 
   struct Outcome: Sendable {
-    let content: Result<Content, ToolError>
+    let tree: Result<ProcessTree, ToolError>
+    let key: GroupKey?
     /// The processor time that it took.
     let cost: Double
     /// When it was done, by `CLOCK_MONOTONIC`.
@@ -78,21 +75,30 @@ final class Scanner: Sendable {
       Self.await(requests.readEnd)
       guard let request = state.withLock({ $0.request }) else { continue }
       let before = seconds(of: CLOCK_THREAD_CPUTIME_ID)
-      let content = Self.read(request)
+      let tree = Self.read(request)
       let outcome = Outcome(
-        content: content, cost: seconds(of: CLOCK_THREAD_CPUTIME_ID) - before,
+        tree: tree, key: request.key, cost: seconds(of: CLOCK_THREAD_CPUTIME_ID) - before,
         time: seconds(of: CLOCK_MONOTONIC))
       state.withLock { $0.outcome = outcome }
       Self.signal(outcomes.writeEnd)
     }
   }
 
-  private static func read(_ request: Request) -> Result<Content, ToolError> {
+  private static func read(_ request: Request) -> Result<ProcessTree, ToolError> {
+    var options = AccountingOptions()
+    options.includesProportional = request.includesProportional
+    if let key = request.key {
+      options.totals = .groups(key.grouping)
+    } else {
+      options.totals = .subtrees
+      options.includesMappings = true
+      options.findsWriters = true
+    }
     do throws(ToolError) {
-      if let key = request.key {
-        return .success(.groups(try ProcessGroups(request.entries, by: key)))
-      }
-      return .success(.processes(try ProcessScan(request.entries)))
+      return .success(
+        try accounting { [options] () throws(AccountingError) in
+          try ProcessTree(entries: request.entries, options: options)
+        })
     } catch {
       return .failure(error)
     }
