@@ -12,6 +12,7 @@ struct TopModel {
   /// A process with the figures that are known of it.
   struct Process {
     let entry: ProcessEntry
+    let program: String
     let command: String
     /// What the kernel's counters say, on every refresh; `nil` when it has ended.
     let resident: MemoryFigure?
@@ -175,7 +176,8 @@ struct TopModel {
       processes.map { (Self.name($0.entry), $0) }, uniquingKeysWith: { first, _ in first })
     let present = entries.map { entry in
       Process(
-        entry: entry, command: Self.command(of: entry), resident: entry.residentSize(),
+        entry: entry, program: last[Self.name(entry)]?.program ?? entry.programName().printable,
+        command: Self.command(of: entry), resident: entry.residentSize(),
         memory: memories[Self.name(entry)],
         copied: memories[Self.name(entry)].flatMap { copied(by: $0) }, growth: history.rate(of: Self.name(entry)),
         hasEnded: false)
@@ -183,7 +185,8 @@ struct TopModel {
     let gone = ended.map { entry in
       let known = last[Self.name(entry)]
       return Process(
-        entry: entry, command: known?.command ?? entry.name.printable, resident: nil,
+        entry: entry, program: known?.program ?? entry.name.printable,
+        command: known?.command ?? entry.name.printable, resident: nil,
         memory: known?.memory, copied: known?.copied, growth: nil, hasEnded: true)
     }
     processes = present + gone

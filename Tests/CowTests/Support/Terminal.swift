@@ -66,11 +66,13 @@ final class TestTerminal {
   func waitFor(_ text: String) throws {
     // Decoded as a whole: a character may be cut by the end of a read.
     var seen = Data()
+    // What never comes is not to hold everything else up.
+    let limit = ContinuousClock.now + .seconds(60)
     while !String(decoding: seen, as: UTF8.self).contains(text) {
-      // What never comes is not to hold everything else up.
       var watched = pollfd(fd: controller.fileDescriptor, events: Int16(POLLIN), revents: 0)
       let ready = unsafe poll(&watched, 1, 60_000)
-      try #require(ready > 0, "'\(text)' does not come after '\(String(decoding: seen.suffix(2000), as: UTF8.self))'")
+      let latest = String(decoding: seen.suffix(2000), as: UTF8.self)
+      try #require(ready > 0 && ContinuousClock.now < limit, "'\(text)' is not in '\(latest)'")
       let data = controller.availableData
       try #require(!data.isEmpty, "the terminal was closed before '\(text)'")
       seen += data

@@ -11,7 +11,8 @@ struct TopStateTests {
     let process = { (pid: Int32, parent: Int32, command: String, hasEnded: Bool) in
       let stat = "\(pid) (\(command)) S \(parent)" + String(repeating: " 0", count: 30)
       return TopModel.Process(
-        entry: ProcessEntry(pid: pid, stat: Array(stat.utf8), status: [])!, command: command,
+        entry: ProcessEntry(pid: pid, stat: Array(stat.utf8), status: [])!, program: command,
+        command: command,
         resident: MemoryFigure(bytes: UInt64(pid) << 20), memory: nil, copied: nil, growth: nil,
         hasEnded: hasEnded)
     }

@@ -44,7 +44,7 @@ struct TopTests {
     let terminal = try TestTerminal(
       "top", "\(scenario.root)", "\(pid)", "--interval", "0.1", "--duty", "100")
     try terminal.waitFor("2 processes")
-    try terminal.waitFor("PRIVATE")
+    try terminal.waitFor("USS")
     other = nil
     try terminal.waitFor("(ended)")
     try terminal.waitFor("scenarios: 1 process")

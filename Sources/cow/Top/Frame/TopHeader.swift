@@ -42,7 +42,7 @@ struct TopHeader {
     let present = model.processes.filter { !$0.hasEnded }
     let count = present.count
     guard let root = model.processes.first else { return "no processes" }
-    let name = root.entry.programName().printable
+    let name = root.program
     if model.hasEnded {
       let all = model.processes.count
       return all == 1 ? "\(name): ended" : "\(name): all \(all) processes have ended"
