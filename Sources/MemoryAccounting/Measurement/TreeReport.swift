@@ -129,7 +129,8 @@ struct TreeReport {
       let parting = isCompared ? space.partingByMapping[index] : nil
       return MappingMemory(
         addresses: mapping.range, permissions: mapping.permissionsText,
-        name: space.name(of: mapping), memory: space.countsByMapping[index].breakdown(space.quality),
+        name: space.name(of: mapping),
+        memory: space.countsByMapping[index].breakdown(space.quality),
         differing: parting.map {
           MemoryFigure(bytes: $0.differing * Kernel.pageSize, exactness: exactness)
         },

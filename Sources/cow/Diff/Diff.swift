@@ -9,8 +9,9 @@ struct Diff: ParsableCommand {
       are compared too). Of one recording, its first and last sample are compared; of two files, the \
       last of each.
 
-      COPIED is what was copied on write in between, LEFT TO COPY what is still shared copy-on-write \
-      at the end. Processes are the same if pid and start are; where none is in both, those of one \
+      COPIED is what a process wrote to and was copied for that (DIFFERS, where that is not known: \
+      the pages that are not its parent's any more), LEFT TO COPY what is still copy-on-write at the \
+      end. Processes are the same if pid and start are; where none is in both, those of one \
       name are compared.
       """)
 

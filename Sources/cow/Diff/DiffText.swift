@@ -5,6 +5,9 @@ struct DiffText {
   private let style: Style
   private let columns: Int
   private let mappingLimit: Int
+  /// What processes wrote to, if the samples say so; else what differs from their parents'.
+  private let copied: String
+  private let copiedTitle: String
 
   init(
     _ difference: SampleDifference, units: ByteUnit, style: Style, columns: Int, mappingLimit: Int
@@ -14,6 +17,11 @@ struct DiffText {
     self.style = style
     self.columns = max(columns, 60)
     self.mappingLimit = mappingLimit
+    let knowsWriters = difference.processes.contains {
+      $0.change.names.contains(SavedFigures.written)
+    }
+    copied = knowsWriters ? SavedFigures.written : SavedFigures.differing
+    copiedTitle = knowsWriters ? "COPIED" : "DIFFERS"
   }
 
   var lines: [String] {
@@ -52,7 +60,7 @@ struct DiffText {
   /// How long it takes at the rate at which was copied until now.
   private func timeLeft(_ left: UInt64) -> String {
     guard let seconds = difference.seconds, seconds > 0,
-      let copied = difference.total[SavedFigures.copies], copied > 0
+      let copied = difference.total[SavedFigures.differing], copied > 0
     else { return "" }
     return ", at this rate in \(duration(Double(left) / Double(copied) * seconds))"
   }
@@ -63,13 +71,13 @@ struct DiffText {
       [
         process.pid.map(String.init) ?? "",
         cell(process.change, SavedFigures.resident), cell(process.change, SavedFigures.private),
-        cell(process.change, SavedFigures.copied),
-        rate(process.change, SavedFigures.copied),
+        cell(process.change, copied),
+        rate(process.change, copied),
         process.fate == .ended ? "-" : amount(process.change, SavedFigures.copyOnWrite),
         process.name.printable + (process.fate == .stayed ? "" : " (\(process.fate.rawValue))"),
       ]
     }
-    let title = ["PID", "RES", "PRIVATE", "COPIED", "/MIN", "LEFT TO COPY", "PROCESS"]
+    let title = ["PID", "RES", "PRIVATE", copiedTitle, "/MIN", "LEFT TO COPY", "PROCESS"]
     var lines = titled(Columns.table([title] + rows, width: columns))
     if rows.isEmpty { lines = [] }
     let same = difference.processes.count - changed.count
@@ -80,23 +88,25 @@ struct DiffText {
   private var mappingTable: [String] {
     var all: [(pid: Int32, mapping: SampleDifference.Mapping)] = []
     for process in difference.processes {
-      for mapping in process.mappings where copied(mapping) != 0 || mappingLimit == .max {
+      for mapping in process.mappings where amountCopied(mapping) != 0 || mappingLimit == .max {
         all.append((process.pid ?? 0, mapping))
       }
     }
     if all.isEmpty { return [] }
-    all.sort { (copied($1.mapping), $0.mapping.start) < (copied($0.mapping), $1.mapping.start) }
+    all.sort {
+      (amountCopied($1.mapping), $0.mapping.start) < (amountCopied($0.mapping), $1.mapping.start)
+    }
     let rows = all.prefix(mappingLimit).map { pid, mapping -> [String] in
       [
         String(pid),
-        cell(mapping.change, SavedFigures.private), cell(mapping.change, SavedFigures.copied),
-        rate(mapping.change, SavedFigures.copied),
+        cell(mapping.change, SavedFigures.private), cell(mapping.change, copied),
+        rate(mapping.change, copied),
         mapping.fate == .ended ? "-" : amount(mapping.change, SavedFigures.copyOnWrite),
         MappingName(mapping.name, start: mapping.start).text
           + (mapping.fate == .stayed ? "" : " (\(mapping.fate.rawValue))"),
       ]
     }
-    let title = ["PID", "PRIVATE", "COPIED", "/MIN", "LEFT TO COPY", "MAPPING"]
+    let title = ["PID", "PRIVATE", copiedTitle, "/MIN", "LEFT TO COPY", "MAPPING"]
     var lines = titled(Columns.table([title] + rows, width: columns))
     if all.count > rows.count { lines.append("and \(all.count - rows.count) more (--maps)") }
     return lines
@@ -106,8 +116,8 @@ struct DiffText {
     table.enumerated().map { $0 == 0 ? style.bold($1) : $1 }
   }
 
-  private func copied(_ mapping: SampleDifference.Mapping) -> Int64 {
-    mapping.change[SavedFigures.copied] ?? 0
+  private func amountCopied(_ mapping: SampleDifference.Mapping) -> Int64 {
+    mapping.change[copied] ?? 0
   }
 
   private func cell(_ change: FigureChange, _ name: String) -> String {
@@ -147,9 +157,9 @@ extension SavedFigures {
   // The names of the figures that `cow diff` shows, as `cow stat --json` has them.
   static let resident = "residentBytes"
   static let `private` = "privateBytes"
-  static let copied = "differingBytes"
+  static let written = "writtenBytes"
+  static let differing = "differingBytes"
   static let copyOnWrite = "copyOnWriteBytes"
   static let used = "distinctBytes"
-  static let copies = "differingBytes"
   static let leftToCopy = "couldStillCopyBytes"
 }

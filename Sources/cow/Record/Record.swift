@@ -12,7 +12,7 @@ struct Record: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Record the memory of processes over time: one line of JSON for each sample.",
     discussion: """
-      A line is what 'cow stat --maps --json' prints, without mappings that hold no memory: version \
+      A line is what 'cow stat --maps --writers --json' prints, without mappings that hold no memory: version \
       (1), time (UTC), uptimeSeconds and bootID, processes with their mappings, total; amounts in \
       bytes, null where they are denied. Fields may be added; none changes its meaning in a version.
 
@@ -88,6 +88,8 @@ struct Record: ParsableCommand {
   private func sample(_ entries: [ProcessEntry]) throws(ToolError) -> ProcessTree {
     var options = AccountingOptions()
     options.includesMappings = !noMaps
+    options.totals = .subtrees
+    options.findsWriters = true
     return try accounting { [options] () throws(AccountingError) in
       try ProcessTree(entries: entries, options: options)
     }

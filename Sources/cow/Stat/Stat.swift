@@ -6,14 +6,14 @@ struct Stat: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Show how much memory processes really use, and how much of it is copy-on-write.",
     discussion: """
-      RES is what top shows; TREE is what a process uses together with its descendants; HUGETLB is what it leaves out. USS are the pages that no other process \
-      maps. COW would be copied on the next write; PRIVATE is anonymous memory of one process alone; \
-      SHARED is shared by design (files, shared memory). DIFFERS are the pages that are not the \
-      parent's at the same addresses (whichever of the two has written), FRESH those that the parent \
-      has not at all.
+      RES is what top shows, HUGETLB what it leaves out; TREE is what a process uses together with its \
+      descendants. USS are the pages that no other process maps. COW would be copied on the next \
+      write; PRIVATE is anonymous memory of one process alone; SHARED is shared by design (files, \
+      shared memory). DIFFERS are the pages that are not the parent's at the same addresses \
+      (whichever of the two has written), FRESH those that the parent has not at all.
 
-      '~' marks an estimate: run as root, the figures are exact. The last line counts each page once, \
-      however many processes map it.
+      '~' marks an estimate, '≤' a bound: run as root, the figures are exact. The last line counts \
+      each page once, however many processes map it.
       """)
 
   @OptionGroup var selection: ProcessSelection
@@ -21,7 +21,8 @@ struct Stat: ParsableCommand {
   @Flag(help: "One row for each mapping.")
   var maps = false
 
-  @Flag(help: "Show proportional set sizes (PSS); unless you are root, that slows the processes down.")
+  @Flag(
+    help: "Show proportional set sizes (PSS); unless you are root, that slows the processes down.")
   var pss = false
 
   @Flag(help: "Show who wrote to the pages that differ, the process or its parent (root only).")
@@ -62,7 +63,8 @@ struct Stat: ParsableCommand {
       throw ValidationError("--json, --csv and --prometheus exclude each other")
     }
     if by != nil || prometheus, maps || writers || sort != nil || csv {
-      throw ValidationError("--by and --prometheus go with --json, --pss, --groups and --units only")
+      throw ValidationError(
+        "--by and --prometheus go with --json, --pss, --groups and --units only")
     }
     if groups < 1 { throw ValidationError("--groups must be at least 1") }
   }
@@ -92,7 +94,8 @@ struct Stat: ParsableCommand {
       let seconds = (ContinuousClock.now - start) / .seconds(1)
       try StandardOutput.write(metrics.text(seconds: seconds))
     } else if let by, obstacle == nil {
-      let table = GroupTable(tree, by: by, units: units, style: Style(isEnabled: Terminal.hasColors))
+      let table = GroupTable(
+        tree, by: by, units: units, style: Style(isEnabled: Terminal.hasColors))
       try StandardOutput.write(table.text())
     } else if obstacle == nil {
       let table = StatTable(

@@ -179,7 +179,8 @@ struct TopModel {
         entry: entry, program: last[Self.name(entry)]?.program ?? entry.programName().printable,
         command: Self.command(of: entry), resident: entry.residentSize(),
         memory: memories[Self.name(entry)],
-        copied: memories[Self.name(entry)].flatMap { copied(by: $0) }, growth: history.rate(of: Self.name(entry)),
+        copied: memories[Self.name(entry)].flatMap { copied(by: $0) },
+        growth: history.rate(of: Self.name(entry)),
         hasEnded: false)
     }
     let gone = ended.map { entry in
@@ -194,10 +195,13 @@ struct TopModel {
 
   private static func command(of entry: ProcessEntry) -> String {
     let words = entry.commandLine()
-    if words.isEmpty { return entry.isZombie ? "\(entry.name) (zombie)".printable : entry.name.printable }
+    if words.isEmpty {
+      return entry.isZombie ? "\(entry.name) (zombie)".printable : entry.name.printable
+    }
     // The folders of a program, and of the script that it runs, say less than what follows.
     let short = words.enumerated().map { index, word in
-      index < 2 && word.hasPrefix("/") ? word.split(separator: "/").last.map(String.init) ?? word : word
+      index < 2 && word.hasPrefix("/")
+        ? word.split(separator: "/").last.map(String.init) ?? word : word
     }
     return short.joined(separator: " ").printable
   }

@@ -22,7 +22,9 @@ enum TopPanels {
     from earlier: ProcessTree?, at moment: SampleMoment, to later: ProcessTree?, columns: Int,
     units: ByteUnit
   ) -> [String] {
-    guard let earlier, let later else { return [Columns.fitted("nothing has been read yet", columns)] }
+    guard let earlier, let later else {
+      return [Columns.fitted("nothing has been read yet", columns)]
+    }
     do {
       let samples = try [
         StatDocument(earlier, at: moment).jsonLine(), StatDocument(later).jsonLine(),

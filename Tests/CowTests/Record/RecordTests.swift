@@ -61,7 +61,7 @@ struct RecordTests {
     #expect(report.matchedBy == "process")
     #expect((report.seconds ?? -1) > 0)
     let child = try #require(report.processes.first { $0.pid == scenario.children[0] })
-    let copied = try #require(child.figures[SavedFigures.copied]?.change)
+    let copied = try #require(child.figures[SavedFigures.differing]?.change)
     let size = Int64(scenario.range.upperBound - scenario.range.lowerBound)
     // Half of the memory, and a few pages of stack and data.
     #expect((size / 2..<size / 2 + 1 << 20).contains(copied))

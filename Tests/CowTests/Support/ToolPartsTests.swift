@@ -51,7 +51,8 @@ struct SuggestionTests {
     #expect(Suggestion.nearest(to: typed, among: commands) == meant)
   }
 
-  @Test("what is near to nothing, or to several, is not guessed at", arguments: ["", "x", "st", "foo"])
+  @Test(
+    "what is near to nothing, or to several, is not guessed at", arguments: ["", "x", "st", "foo"])
   func doubtful(typed: String) {
     #expect(Suggestion.nearest(to: typed, among: commands) == nil)
   }

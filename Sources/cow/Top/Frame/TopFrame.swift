@@ -63,7 +63,9 @@ struct TopFrame {
     }
     let view = state.layout == .tree ? "t flat" : "t tree"
     let filter = state.filter.isEmpty ? "/ filter" : "/ filter: \(state.filter)"
-    let keys = [view, "g group", "s sort", filter, "m map", "d diff", "r record", "? help", "q quit"]
+    let keys = [
+      view, "g group", "s sort", filter, "m map", "d diff", "r record", "? help", "q quit",
+    ]
     var line = " " + keys.joined(separator: "  ")
     if line.count > width { line = " \(filter)  ? help  q quit" }
     return [style.dim(Columns.fitted(line, width))]

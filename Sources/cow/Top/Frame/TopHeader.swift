@@ -30,11 +30,13 @@ struct TopHeader {
     if let recording { third.append("recording to \(recording)") }
     let denied = model.denied
     if !denied.isEmpty {
-      let one = denied.count == 1 ? denied.first.map { "\($0.id) (\($0.process.name.printable))" } : nil
+      let one =
+        denied.count == 1 ? denied.first.map { "\($0.id) (\($0.process.name.printable))" } : nil
       third.append("\(one ?? "\(denied.count) processes") may not be read: left out")
     }
     return [
-      joined(first, "   "), joined(second.map { " " + $0 }, " |"), joined(third.map { " " + $0 }, "  "),
+      joined(first, "   "), joined(second.map { " " + $0 }, " |"),
+      joined(third.map { " " + $0 }, "  "),
     ]
   }
 
@@ -61,7 +63,9 @@ struct TopHeader {
       let plain = part.replacing(#/\u{1B}\[[0-9;]*m/#, with: "").count
       let gap = used == 0 ? 0 : separator.count
       if used > 0, used + gap + plain > width { break }
-      line += (used == 0 ? "" : separator) + (used == 0 && plain > width ? Columns.fitted(part, width) : part)
+      line +=
+        (used == 0 ? "" : separator)
+        + (used == 0 && plain > width ? Columns.fitted(part, width) : part)
       used += gap + plain
     }
     return line

@@ -40,9 +40,12 @@ struct TopPlaces {
     if known.count > 1, Set(known) == workers {
       names = "all \(known.count) children"
     } else {
-      names = known.count > 3 ? "\(known.count) processes" : known.map(String.init).joined(separator: ", ")
+      names =
+        known.count > 3
+        ? "\(known.count) processes" : known.map(String.init).joined(separator: ", ")
     }
-    let name = known.count == 1 ? all.first { $0.id == first }.map { " \($0.process.name.printable)" } : nil
+    let name =
+      known.count == 1 ? all.first { $0.id == first }.map { " \($0.process.name.printable)" } : nil
     return names + (name ?? "")
   }
 

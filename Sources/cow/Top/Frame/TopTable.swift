@@ -63,7 +63,9 @@ struct TopTable {
     switch row.amounts[column] {
     case .figure(let figure)?:
       guard let figure else { return "-" }
-      return figure.bytes.map { (column == .resident ? "" : figure.exactness.mark) + units.short($0) } ?? "denied"
+      return figure.bytes.map {
+        (column == .resident ? "" : figure.exactness.mark) + units.short($0)
+      } ?? "denied"
     case .rate(let rate)?:
       guard let rate else { return "-" }
       return units.short(difference: Int64(rate.rounded()))
