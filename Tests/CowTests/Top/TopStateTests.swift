@@ -7,20 +7,22 @@ import Testing
 @Suite("TopState and TopRows")
 struct TopStateTests {
   /// 1 has the children 2 and 3; 3 has 4; 9 is alone.
-  private let model: TopModel = {
+  private let model: TopModel
+
+  init() throws {
     let process = { (pid: Int32, parent: Int32, command: String, hasEnded: Bool) in
       let stat = "\(pid) (\(command)) S \(parent)" + String(repeating: " 0", count: 30)
       return TopModel.Process(
-        entry: ProcessEntry(pid: pid, stat: Array(stat.utf8), status: [])!, program: command,
-        command: command,
-        resident: MemoryFigure(bytes: UInt64(pid) << 20), memory: nil, copied: nil, growth: nil,
-        hasEnded: hasEnded)
+        entry: try #require(ProcessEntry(pid: pid, stat: Array(stat.utf8), status: [])),
+        program: command, command: command, resident: MemoryFigure(bytes: UInt64(pid) << 20),
+        memory: nil, copied: nil, growth: nil, hasEnded: hasEnded)
     }
-    return TopModel(processes: [
-      process(1, 0, "init", false), process(2, 1, "beta", false), process(3, 1, "alpha", false),
-      process(4, 3, "gamma", true), process(9, 0, "nine", false),
+    model = TopModel(processes: [
+      try process(1, 0, "init", false), try process(2, 1, "beta", false),
+      try process(3, 1, "alpha", false), try process(4, 3, "gamma", true),
+      try process(9, 0, "nine", false),
     ])
-  }()
+  }
 
   private func shown(_ state: TopState) -> [String] {
     TopRows(model, state).rows.map { $0.branches + ($0.isCollapsed ? "+" : "") + $0.pid }
