@@ -45,8 +45,8 @@ struct MapSummary {
 
   init(_ memory: MemoryBreakdown) {
     figures = [
-      ("RES", memory.resident), ("COW", memory.copyOnWrite), ("PRIVATE", memory.private),
-      ("SHARED", memory.shared),
+      ("RES", memory.resident), ("COW", memory.copyOnWriteColumn), ("PRIVATE", memory.private),
+      ("SHARED", memory.sharedColumn),
     ]
   }
 

@@ -68,7 +68,7 @@ struct MapText {
     }
     let rows = largest.map { mapping in
       [
-        text(mapping.memory.resident), text(mapping.memory.copyOnWrite),
+        text(mapping.memory.resident), text(mapping.memory.copyOnWriteColumn),
         text(mapping.memory.private),
         MappingName(mapping.name, start: mapping.addresses.lowerBound).text,
       ]

@@ -8,8 +8,9 @@ struct Stat: ParsableCommand {
     discussion: """
       RES is what top shows, HUGETLB what it leaves out; TREE is what a process uses together with its \
       descendants. USS are the pages that no other process maps. COW would be copied on the next \
-      write; PRIVATE is anonymous memory of one process alone; SHARED is shared by design (files, \
-      shared memory). DIFFERS are the pages that are not the parent's at the same addresses \
+      write; PRIVATE is anonymous memory of one process alone; SHARED is shared, and nobody would \
+      copy it (files, shared memory): the three are RES and HUGETLB. ZERO are zero pages, which use \
+      no memory until they are written to. DIFFERS are the pages that are not the parent's at the same addresses \
       (whichever of the two has written), FRESH those that the parent has not at all.
 
       '~' marks an estimate, '≤' a bound: run as root, the figures are exact. The last line counts \

@@ -31,9 +31,9 @@ struct StatTable {
     var columns = [
       Column(title: "RES", memory: \.resident),
       Column(title: "USS", memory: \.unique),
-      Column(title: "COW", memory: \.copyOnWrite, style: Style.yellow),
+      Column(title: "COW", memory: \.copyOnWriteColumn, style: Style.yellow),
       Column(title: "PRIVATE", memory: \.private, style: Style.green),
-      Column(title: "SHARED", memory: \.shared),
+      Column(title: "SHARED", memory: \.sharedColumn),
     ]
     // Columns that would be empty make room for names.
     if tree.processes.contains(where: { $0.proportional != nil }) {
@@ -43,6 +43,8 @@ struct StatTable {
       columns.insert(Column(title: "TREE", process: \.subtree?.distinct), at: 1)
     }
     let total = tree.total.memory
+    // A few zero pages are everywhere.
+    if total.zero.bytes ?? 0 > 1 << 16 { columns.append(Column(title: "ZERO", memory: \.zero)) }
     if total.hugetlb.bytes != 0 { columns.append(Column(title: "HUGETLB", memory: \.hugetlb)) }
     if total.userfaultProtected.bytes != 0 {
       columns.append(

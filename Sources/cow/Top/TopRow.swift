@@ -35,7 +35,7 @@ struct TopRow {
       .tree: .figure(memory?.subtree?.distinct),
       .resident: .figure(process.resident ?? memory?.memory.resident),
       .uss: .figure(memory?.memory.unique), .pss: .figure(memory?.proportional?.resident),
-      .cow: .figure(memory?.memory.copyOnWrite), .copied: .figure(process.copied),
+      .cow: .figure(memory?.memory.copyOnWriteColumn), .copied: .figure(process.copied),
       .growth: .rate(process.growth), .swap: .figure(memory?.memory.swapped),
     ]
   }
@@ -49,7 +49,7 @@ struct TopRow {
     amounts = [
       .tree: .figure(group.group.total?.distinct), .resident: .figure(sums.resident),
       .uss: .figure(sums.unique), .pss: .figure(group.group.proportional?.resident),
-      .cow: .figure(sums.copyOnWrite), .copied: .figure(nil), .growth: .rate(nil),
+      .cow: .figure(sums.copyOnWriteColumn), .copied: .figure(nil), .growth: .rate(nil),
       .swap: .figure(group.group.total?.swap),
     ]
   }

@@ -48,19 +48,23 @@ struct MapTests {
     let scenario = try Scenario("fork", "2560", "1", "1", "1280")
     let child = "\(scenario.children[0])"
     let text = try Tool.run("map", child, "--units", "B").output
-    let stat = try #require(
-      try StatReport(try Tool.run("stat", child, "--json").output).processes.first)
-    let summary = [
-      ("RES", stat.residentBytes), ("COW", stat.copyOnWriteBytes), ("PRIVATE", stat.privateBytes),
-      ("SHARED", stat.sharedBytes),
-    ].map { "\($0) \($1 ?? 0) B" }.joined(separator: ", ")
+    let stat = try Tool.run("stat", child, "--units", "B").output.split(separator: "\n")
+    let titles = stat[0].split(separator: " ").map(String.init)
+    let row = stat[1].replacing(" B", with: "").split(separator: " ").map(String.init)
+    let value = { (title: String) throws -> UInt64 in
+      try #require(titles.firstIndex(of: title).flatMap { UInt64(row[$0]) })
+    }
+    let names = ["RES", "COW", "PRIVATE", "SHARED"]
+    let summary = try names.map { "\($0) \(try value($0)) B" }.joined(separator: ", ")
     #expect(text.contains("\n\(summary)\n"), "\(text)")
+    // The columns add up to what top shows.
+    #expect(try value("RES") == value("COW") + value("PRIVATE") + value("SHARED"))
     let part = { (name: String) throws -> UInt64 in
       let match = try #require(text.firstMatch(of: try Regex("\(name) +([0-9]+) B")))
       return try #require(match.output[1].substring.flatMap { UInt64($0) })
     }
-    let parts = try ["by fork, or merged", "not written yet", "zero pages"].map(part)
-    #expect(parts.reduce(0, +) == stat.copyOnWriteBytes)
+    #expect(try part("by fork, or merged") + part("not written yet") == value("COW"))
+    #expect(try part("file or shared memory") + part("shared read-only") == value("SHARED"))
     let table = try #require(text.split(separator: "LARGEST MAPPINGS\n").last)
     #expect(table.split(separator: "\n").first?.contains("anonymous ") == true)
     #expect(table.contains("libc.so"))
