@@ -6,7 +6,7 @@ struct FigureChange {
   /// The amount of a figure, before or after: `nil` where it was denied.
   private func amount(_ name: String, of figures: SavedFigures?) -> UInt64? {
     guard let figures else { return 0 }
-    return figures.bytes[name]
+    return figures[name]
   }
 
   func before(_ name: String) -> UInt64? { amount(name, of: from) }

@@ -34,7 +34,9 @@ struct SavedSample: Decodable {
       end = try container.decode(UInt64.self, forKey: "end")
       permissions = try container.decode(String.self, forKey: "permissions")
       name = try container.decode(String.self, forKey: "name")
-      figures = try SavedFigures(from: decoder)
+      var figures = try SavedFigures(from: decoder)
+      figures.hasOnlySome = true
+      self.figures = figures
     }
   }
 
@@ -57,6 +59,10 @@ struct SavedMoment: Decodable {
 struct SavedFigures: Decodable {
   /// The amounts; those that were denied are not there.
   let bytes: [String: UInt64]
+  /// The names of those that were denied.
+  private var denied: Set<String> = []
+  /// Whether figures that are 0 may have been left out, as those of mappings are.
+  var hasOnlySome = false
   /// The names of those that are estimates.
   let estimates: Set<String>
 
@@ -68,11 +74,22 @@ struct SavedFigures: Decodable {
   init(from decoder: any Decoder) throws {
     let container = try decoder.container(keyedBy: SavedKey.self)
     var bytes: [String: UInt64] = [:]
+    var denied: Set<String> = []
     for key in container.allKeys where key.stringValue.hasSuffix("Bytes") {
-      bytes[key.stringValue] = try container.decodeIfPresent(UInt64.self, forKey: key)
+      if let amount = try container.decodeIfPresent(UInt64.self, forKey: key) {
+        bytes[key.stringValue] = amount
+      } else {
+        denied.insert(key.stringValue)
+      }
     }
+    self.denied = denied
     self.bytes = bytes
     estimates = Set(try container.decodeIfPresent([String].self, forKey: "estimates") ?? [])
+  }
+
+  /// An amount, `nil` if it was denied or is not there.
+  subscript(name: String) -> UInt64? {
+    bytes[name] ?? (hasOnlySome && !denied.contains(name) ? 0 : nil)
   }
 
   /// The sum of figures that both have.

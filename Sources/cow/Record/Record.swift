@@ -12,9 +12,10 @@ struct Record: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Record the memory of processes over time: one line of JSON for each sample.",
     discussion: """
-      A line is what 'cow stat --maps --writers --json' prints, without mappings that hold no memory: version \
-      (1), time (UTC), uptimeSeconds and bootID, processes with their mappings, total; amounts in \
-      bytes, null where they are denied. Fields may be added; none changes its meaning in a version.
+      A line is what 'cow stat --maps --writers --json' prints: version (1), time (UTC), \
+      uptimeSeconds and bootID, processes with their mappings, total; amounts in bytes, null where \
+      they are denied. Mappings that hold no memory are left out, and of the others the amounts that \
+      are 0. Fields may be added; none changes its meaning in a version.
 
       Recording ends with --count, with Ctrl-C, or when the processes that were named have ended. An \
       existing recording is continued. 'cow diff FILE' shows what changed.

@@ -19,19 +19,18 @@ struct StatDocument {
   /// those that are exact or less.
   func json() throws(ToolError) -> String { try json([.prettyPrinted]) }
 
-  /// The same on one line, without the mappings that hold no memory.
-  func jsonLine() throws(ToolError) -> String {
-    try json([], mappings: { $0.memory.resident.bytes != 0 || $0.memory.swapped.bytes != 0 })
-  }
+  /// The same on one line, for which mappings are cut short: those that hold no memory are left out, and
+  /// of the others the amounts that are 0.
+  func jsonLine() throws(ToolError) -> String { try json([], isShort: true) }
 
   private func json(
-    _ formatting: JSONEncoder.OutputFormatting,
-    mappings isShown: @escaping (MappingMemory) -> Bool = { _ in true }
+    _ formatting: JSONEncoder.OutputFormatting, isShort: Bool = false
   ) throws(ToolError) -> String {
     let encoder = JSONEncoder()
     encoder.outputFormatting = formatting.union([.sortedKeys, .withoutEscapingSlashes])
     do {
-      return String(decoding: try encoder.encode(Root(tree, moment, isShown)), as: UTF8.self) + "\n"
+      let root = Root(tree, moment, isShort: isShort)
+      return String(decoding: try encoder.encode(root), as: UTF8.self) + "\n"
     } catch {
       throw ToolError(.software, "cannot encode the figures: \(error)")
     }
@@ -171,6 +170,18 @@ struct FigureSet: Encodable {
     try container.encode(named(.bound), forKey: Key("bounds"))
   }
 
+  /// The figures that are not 0, and those that are denied; what is not exact is named where anything is.
+  func encodeShort(to encoder: any Encoder) throws {
+    var container = encoder.container(keyedBy: Key.self)
+    var estimates: [String] = []
+    for (name, figure) in figures {
+      guard let figure, figure.bytes != 0 else { continue }
+      try container.encode(figure.bytes, forKey: Key(name))
+      if figure.exactness == .estimate { estimates.append(name) }
+    }
+    if !estimates.isEmpty { try container.encode(estimates, forKey: Key("estimates")) }
+  }
+
   private struct Key: CodingKey {
     let stringValue: String
     var intValue: Int? { nil }
@@ -191,12 +202,12 @@ private struct Root: Encodable {
   let groups: [Group]?
   let total: Total
 
-  init(_ tree: ProcessTree, _ moment: SampleMoment, _ isShown: @escaping (MappingMemory) -> Bool) {
+  init(_ tree: ProcessTree, _ moment: SampleMoment, isShort: Bool) {
     time = moment.time
     uptimeSeconds = moment.uptimeSeconds
     bootID = moment.bootID
     exactness = tree.total.exactness
-    processes = tree.processes.map { Process($0, isShown) }
+    processes = tree.processes.map { Process(process: $0, isShort: isShort) }
     groups = tree.groups.isEmpty ? nil : tree.groups.map(Group.init)
     total = Total(tree.total)
   }
@@ -218,12 +229,7 @@ private struct Root: Encodable {
 
   struct Process: Encodable {
     let process: ProcessMemory
-    let isShown: (MappingMemory) -> Bool
-
-    init(_ process: ProcessMemory, _ isShown: @escaping (MappingMemory) -> Bool) {
-      self.process = process
-      self.isShown = isShown
-    }
+    let isShort: Bool
 
     func encode(to encoder: any Encoder) throws {
       var container = encoder.container(keyedBy: Key.self)
@@ -235,8 +241,10 @@ private struct Root: Encodable {
       try container.encode(process.condition, forKey: .condition)
       try container.encode(process.sharesMemoryWith, forKey: .sharesMemoryWith)
       if !process.mappings.isEmpty {
-        let mappings = process.mappings.filter(isShown)
-        try container.encode(mappings.map(Mapping.init), forKey: .mappings)
+        let mappings = process.mappings.filter { mapping in
+          !isShort || mapping.memory.resident.bytes != 0 || mapping.memory.swapped.bytes != 0
+        }.map { Mapping(mapping: $0, isShort: isShort) }
+        try container.encode(mappings, forKey: .mappings)
       }
       try FigureSet(process: process).encode(to: encoder)
     }
@@ -264,8 +272,7 @@ private struct Root: Encodable {
 
   struct Mapping: Encodable {
     let mapping: MappingMemory
-
-    init(_ mapping: MappingMemory) { self.mapping = mapping }
+    let isShort: Bool
 
     func encode(to encoder: any Encoder) throws {
       var container = encoder.container(keyedBy: Key.self)
@@ -273,7 +280,8 @@ private struct Root: Encodable {
       try container.encode(mapping.addresses.upperBound, forKey: .end)
       try container.encode(mapping.permissions, forKey: .permissions)
       try container.encode(mapping.name, forKey: .name)
-      try FigureSet(mapping: mapping).encode(to: encoder)
+      let figures = FigureSet(mapping: mapping)
+      if isShort { try figures.encodeShort(to: encoder) } else { try figures.encode(to: encoder) }
     }
 
     enum Key: CodingKey {
