@@ -54,7 +54,7 @@ struct GroupMetrics {
   func text(seconds: Double) -> String {
     var text = PrometheusText()
     let add = { (name: String, help: String, figure: (Group) -> MemoryFigure?) in
-      text.add(gauge(name, help) { figure($0)?.bytes.map(Double.init) })
+      text.add(gauge(name, help) { figure($0)?.bytes.map { Double($0) } })
     }
     add("cow_memory_used_bytes", "Memory really used: different pages, each counted once.") {
       $0.used

@@ -66,7 +66,7 @@ struct TopRow {
   /// What the row is sorted by; an amount that is not known is less than any.
   func value(_ column: TopColumn) -> Double {
     switch amounts[column] {
-    case .figure(let figure)?: figure?.bytes.map(Double.init) ?? -.infinity
+    case .figure(let figure)?: figure?.bytes.map { Double($0) } ?? -.infinity
     case .rate(let rate)?: rate ?? -.infinity
     case nil: 0
     }

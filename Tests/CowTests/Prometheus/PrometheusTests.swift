@@ -50,7 +50,8 @@ struct PrometheusTests {
 
   @Test("is read by a real parser", .enabled(if: parser != nil, reason))
   func realParser() throws {
-    let result = try Tool.run("stat", "--prometheus")
+    let scenario = try Scenario("exec", "100")
+    let result = try Tool.run("stat", "\(scenario.root)", "--prometheus")
     #expect(result.status == 0, "\(result.errors)")
     let parsed = try parse(result.output)
     #expect(parsed.status == 0, "\(parsed.output)\(parsed.errors)")
@@ -92,8 +93,11 @@ struct PrometheusTests {
 
   @Test("as many series as groups, and no more than were asked for; no pid among the labels")
   func bounded() throws {
-    let scenario = try Scenario("fork", "100", "3", "0", "0")
-    let result = try Tool.run("stat", "--prometheus", "--groups", "2")
+    // Three programs: the scenario, what it has started, and this test.
+    let scenario = try Scenario("exec", "100")
+    let arguments = ["stat", "\(scenario.root)", "\(getpid())", "--only", "--name", "^exe$"]
+    let result = try Tool.run(
+      program: Tool.path, arguments + ["--prometheus", "--groups", "2"])
     #expect(result.status == 0, "\(result.errors)")
     let series = result.output.split(separator: "\n").filter { $0.hasPrefix("cow_processes{") }
     #expect(series.count == 2)
@@ -101,8 +105,22 @@ struct PrometheusTests {
     let own = try Tool.run("stat", "\(scenario.root)", "--prometheus", "--by", "user")
     let processes = own.output.split(separator: "\n").filter { $0.hasPrefix("cow_processes{user=") }
     #expect(processes.count == 1)
-    #expect(processes.first?.hasSuffix(" 4") == true)
+    #expect(processes.first?.hasSuffix(" 3") == true)
     #expect(!own.output.contains("pid="))
+  }
+
+  @Test("values are bytes, those of cow stat")
+  func values() throws {
+    let scenario = try Scenario("fork", "2560", "3", "0", "0")
+    let text = try Tool.run("stat", "\(scenario.root)", "--prometheus").output
+    let group = try #require(
+      try StatReport(
+        try Tool.run("stat", "\(scenario.root)", "--by", "program", "--json").output
+      ).groups?.first)
+    let prefix = "cow_memory_used_bytes{program=\"accounting-scenarios\"} "
+    let line = try #require(text.split(separator: "\n").first { $0.hasPrefix(prefix) })
+    #expect(UInt64(line.dropFirst(prefix.count)) == group.distinctBytes)
+    #expect((10 << 20..<20 << 20).contains(group.distinctBytes ?? 0))
   }
 
   @Test("contradictions are one clear line")
