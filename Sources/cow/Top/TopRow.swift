@@ -45,12 +45,17 @@ struct TopRow {
     pid = String(group.group.pids.count)
     command = group.name
     hasEnded = false
+    // Of a group of which nothing could be read, or that has no memory, there is nothing to say.
+    guard let total = group.group.total else {
+      amounts = [:]
+      return
+    }
     let sums = group.group.memory
     amounts = [
-      .tree: .figure(group.group.total?.distinct), .resident: .figure(sums.resident),
+      .tree: .figure(total.distinct), .resident: .figure(sums.resident),
       .uss: .figure(sums.unique), .pss: .figure(group.group.proportional?.resident),
       .cow: .figure(sums.copyOnWriteColumn), .copied: .figure(nil), .growth: .rate(nil),
-      .swap: .figure(group.group.total?.swap),
+      .swap: .figure(total.swap),
     ]
   }
 

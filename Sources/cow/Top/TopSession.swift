@@ -14,6 +14,8 @@ struct TopSession {
   private var budget: ScanBudget
   private var keys = KeyReader()
   private var isScanning = false
+  /// Whether any process could be read, ever.
+  private var hasBeenRead = false
   /// The budget is earned from this time on.
   private var latest = seconds(of: CLOCK_MONOTONIC)
   private var panel: [String] = []
@@ -41,9 +43,6 @@ struct TopSession {
     while true {
       startScan()
       if isScanning { try takeScan() }
-      if shown == 0, let tree = model.tree, let obstacle = StatObstacle(tree) {
-        throw obstacle.error
-      }
       try screen.show(frame.lines)
       shown += 1
       if shown == count { return nil }
@@ -72,9 +71,6 @@ struct TopSession {
       case .signal(let signal): return signal
       case .scanned:
         try takeScan()
-        if model.baseline == nil, let tree = model.tree, let obstacle = StatObstacle(tree) {
-          throw obstacle.error
-        }
       case .timeout where keys.isWaiting:
         for key in keys.flush() where try press(key, on: screen) { return nil }
       case .timeout:
@@ -104,6 +100,11 @@ struct TopSession {
     budget.spend(seconds: outcome.cost)
     switch outcome.tree {
     case .success(let tree):
+      // That they have ended meanwhile is shown.
+      if !hasBeenRead, let obstacle = StatObstacle(tree), obstacle.error.exitCode == .noPermission {
+        throw obstacle.error
+      }
+      hasBeenRead = true
       model.apply(tree, by: outcome.key, cost: outcome.cost, at: outcome.time)
       if outcome.key == nil { try recorder?.write(tree) }
     case .failure(let error): throw error

@@ -11,7 +11,8 @@ struct TopHeader {
 
   var lines: [String] {
     guard let total = model.total else {
-      return [style.bold(Columns.fitted("\(title): reading the page tables …", width)), "", ""]
+      let state = model.hasEnded ? "" : ": reading the page tables …"
+      return [style.bold(Columns.fitted(title + state, width)), "", ""]
     }
     let first = [
       style.bold(title), "RAM \(text(total.distinct)) (top: \(text(total.naive)))",
