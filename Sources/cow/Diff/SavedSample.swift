@@ -6,7 +6,6 @@ struct SavedSample: Decodable {
     let pid: Int32
     let name: String
     let startTicks: UInt64
-    let condition: String
     let figures: SavedFigures
     let mappings: [Mapping]
 
@@ -15,7 +14,6 @@ struct SavedSample: Decodable {
       pid = try container.decode(Int32.self, forKey: "pid")
       name = try container.decode(String.self, forKey: "name")
       startTicks = try container.decode(UInt64.self, forKey: "startTicks")
-      condition = try container.decode(String.self, forKey: "condition")
       figures = try SavedFigures(from: decoder)
       mappings = try container.decodeIfPresent([Mapping].self, forKey: "mappings") ?? []
     }
@@ -24,7 +22,6 @@ struct SavedSample: Decodable {
   struct Mapping: Decodable {
     let start: UInt64
     let end: UInt64
-    let permissions: String
     let name: String
     let figures: SavedFigures
 
@@ -32,7 +29,6 @@ struct SavedSample: Decodable {
       let container = try decoder.container(keyedBy: SavedKey.self)
       start = try container.decode(UInt64.self, forKey: "start")
       end = try container.decode(UInt64.self, forKey: "end")
-      permissions = try container.decode(String.self, forKey: "permissions")
       name = try container.decode(String.self, forKey: "name")
       var figures = try SavedFigures(from: decoder)
       figures.hasOnlySome = true

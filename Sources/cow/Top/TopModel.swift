@@ -108,13 +108,13 @@ struct TopModel {
   mutating func apply(_ new: ProcessTree, by key: GroupKey?, cost: Double, at time: Double) {
     scanSeconds += cost
     scanShare = scanSeconds / max(seconds(of: CLOCK_MONOTONIC) - start, 0.001)
+    groupKey = key
     // What has ended between the listing and the scan has nothing to say.
     guard new.processes.contains(where: { $0.condition != .gone && $0.condition != .zombie }) else {
       return
     }
     total = new.total
     denied = new.processes.filter { $0.condition == .denied }
-    groupKey = key
     if let key {
       groups = new.groups.map { Group(name: key.title(of: $0.name), group: $0) }
     } else {

@@ -20,6 +20,8 @@ struct TopSession {
   private var latest = seconds(of: CLOCK_MONOTONIC)
   private var panel: [String] = []
   private var recorder: TopRecorder?
+  /// What became of the recording that was asked for.
+  private var note: String?
 
   private let scanner: Scanner
   private let units: ByteUnit
@@ -66,7 +68,7 @@ struct TopSession {
       switch screen.wait(seconds: wait, scanner: isScanning ? scanner.descriptor : nil) {
       case .keys(let bytes):
         for key in keys.read(bytes) where try press(key, on: screen) { return nil }
-      case .signal(SIGWINCH): break
+      case .signal(SIGWINCH): if let opened = state.panel { panel = text(of: opened) }
       case .signal(SIGTSTP): try screen.suspend()
       case .signal(let signal): return signal
       case .scanned:
@@ -109,6 +111,15 @@ struct TopSession {
       if outcome.key == nil { try recorder?.write(tree) }
     case .failure(let error): throw error
     }
+    scanGroups()
+  }
+
+  /// Has other groups scanned than those that are known: somebody waits for it, so that it may begin
+  /// before it is earned.
+  private mutating func scanGroups() {
+    if isScanning || model.hasEnded || state.groupKey == model.groupKey { return }
+    scanner.start(model.request(by: state.groupKey))
+    isScanning = true
   }
 
   // MARK: - Keys
@@ -123,11 +134,7 @@ struct TopSession {
     case .open(let opened): panel = text(of: opened)
     case .toggleRecording: toggleRecording()
     case .scan:
-      // Somebody waits for it: it may begin before it is earned.
-      if !isScanning, state.groupKey != model.groupKey {
-        scanner.start(model.request(by: state.groupKey))
-        isScanning = true
-      }
+      scanGroups()
     }
     return false
   }
@@ -135,12 +142,15 @@ struct TopSession {
   private mutating func toggleRecording() {
     if recorder != nil {
       recorder = nil
+      note = nil
       return
     }
     do {
-      recorder = try TopRecorder()
+      let started = try TopRecorder()
+      recorder = started
+      note = "recording to \(started.path)"
     } catch {
-      panel = ["cannot record: \(error.message)"]
+      note = "cannot record: \(error.message)"
     }
   }
 
@@ -157,7 +167,7 @@ struct TopSession {
       let rows = TopRows(model, state).rows
       var frame = TopFrame(
         model: model, state: state, rows: rows, units: units, style: style, width: size.columns,
-        height: size.rows, recording: recorder?.path, isInteractive: Terminal.isTerminal)
+        height: size.rows, note: note, isInteractive: Terminal.isTerminal)
       if state.panel != nil {
         let count = max(size.rows - 1, 1)
         state.scrollPanel(lines: panel.count, count: count)
@@ -170,7 +180,7 @@ struct TopSession {
       if Terminal.isTerminal { state.scroll(rows, count: frame.tableHeight) }
       frame = TopFrame(
         model: model, state: state, rows: rows, units: units, style: style, width: size.columns,
-        height: size.rows, recording: recorder?.path, isInteractive: Terminal.isTerminal)
+        height: size.rows, note: note, isInteractive: Terminal.isTerminal)
       return TopPage(lines: frame.lines, tableHeight: frame.tableHeight)
     }
   }

@@ -10,8 +10,8 @@ struct TopFrame {
   let width: Int
   /// How many lines there are; where there is no terminal, as many as it takes.
   let height: Int
-  /// The file that is being recorded to.
-  var recording: String?
+  /// What else there is to say.
+  var note: String?
   /// Whether anybody can press keys.
   var isInteractive = true
 
@@ -43,7 +43,7 @@ struct TopFrame {
   private var header: [String] {
     TopHeader(
       model: model, groupKey: state.groupKey, units: units, style: style, width: width,
-      recording: recording
+      note: note
     ).lines
   }
 

@@ -7,7 +7,7 @@ struct TopHeader {
   let units: ByteUnit
   let style: Style
   let width: Int
-  let recording: String?
+  let note: String?
 
   var lines: [String] {
     guard let total = model.total else {
@@ -28,7 +28,7 @@ struct TopHeader {
     if let growth = model.growth {
       third.append("growth \(units.text(difference: Int64(growth.rounded())))/min")
     }
-    if let recording { third.append("recording to \(recording)") }
+    if let note { third.append(note) }
     let denied = model.denied
     if !denied.isEmpty {
       let one =
