@@ -23,6 +23,30 @@ struct SystemStateTests {
     }
   }
 
+  @Test("merged pages that only a process, or its sub-tree, maps are free without it")
+  func mergedPagesFreed() throws {
+    try withSystemState {
+      let merging = try SamepageMerging()
+      defer { merging.putBack() }
+      let scenario = try Scenario("mixed", "1024", "100", "2", "30")
+      var options = AccountingOptions()
+      options.addresses = scenario.range
+      options.totals = .subtrees
+      let tree = try ProcessTree(root: scenario.root, options: options)
+      let root = try #require(tree[scenario.root])
+      #expect(root.subtree?.distinct == tree.total.distinct)
+      #expect(root.subtree?.freed.certain == tree.total.distinct)
+      // The 30 pages that every child has parted from, and no merged ones.
+      #expect(root.freed.certain.pages == 30)
+      #expect(tree[scenario.children[0]]?.freed.certain.pages == 30)
+      let alone = try Scenario("merged", "1024")
+      options.addresses = alone.range
+      let process = try ProcessTree(root: alone.root, options: options).processes[0]
+      #expect(process.freed.certain == process.subtree?.distinct)
+      #expect((process.freed.certain.pages ?? 0) > 0)
+    }
+  }
+
   @Test("shared memory in swap space is found, counted once, and no memory in use")
   func swappedSharedMemory() throws {
     try withSystemState {

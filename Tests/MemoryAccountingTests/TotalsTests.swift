@@ -74,6 +74,10 @@ struct GroupTotalTests {
     #expect(tree[scenario.root]?.subtree?.freed.certain.pages == 80)
     #expect(tree[twin]?.subtree?.distinct.pages == 64)
     #expect(tree[twin]?.subtree?.freed.certain.pages == 0)
+    #expect(tree[twin]?.freed.certain.pages == 0)
+    #expect(tree[scenario.root]?.freed.certain.pages == 0)
+    // So it is without totals of sub-trees.
+    #expect(try scenario.tree()[twin]?.freed.certain.pages == 0)
   }
 
   @Test("shared memory is a bound of what would be freed, and only if nobody else maps it")

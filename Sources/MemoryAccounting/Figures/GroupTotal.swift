@@ -1,7 +1,7 @@
 /// What would be free if processes were killed.
 public struct FreedMemory: Codable, Sendable, Hashable {
-  /// Anonymous memory that only these processes map. Without frame numbers, of several processes, no
-  /// more than what each has for itself: what they share among them may be shared by others, too.
+  /// Anonymous memory that only these processes map. Without frame numbers, of several processes or of
+  /// merged pages, no more than what each has for itself: the rest may be shared by others, too.
   public let certain: MemoryFigure
   /// That, and the shared memory that only they map, which stays if it has a name or somebody else has
   /// it open. The page cache is not counted: it stays, and is free for use at any time.

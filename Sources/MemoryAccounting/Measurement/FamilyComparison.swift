@@ -62,8 +62,10 @@ struct FamilyComparison {
     origins = spaces.map { space in
       space.origin.flatMap { origin in spaces.firstIndex { $0 === origin } }
     }
-    first = Array(repeating: 0, count: seesFrames ? windowPages : 0)
-    tally = Array(repeating: AddressTally(), count: seesFrames ? 0 : windowPages)
+    // One space alone is compared with nothing.
+    let pages = spaces.count > 1 ? windowPages : 0
+    first = Array(repeating: 0, count: seesFrames ? pages : 0)
+    tally = Array(repeating: AddressTally(), count: seesFrames ? 0 : pages)
   }
 
   /// Compares one window, which begins at `address`: `pages` entries for each space, `stride` apart.

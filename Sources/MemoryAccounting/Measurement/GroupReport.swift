@@ -11,8 +11,9 @@ struct GroupReport {
   /// The groups that were asked for, in the order of the first process of each.
   func groups(of processes: [ProcessMemory]) -> [ProcessGroup] {
     guard let hierarchy = session.hierarchy, !hierarchy.names.isEmpty else { return [] }
+    let byNode = Dictionary(grouping: processes) { hierarchy.nodeOfProcess[$0.id] ?? 0 }
     return hierarchy.names.enumerated().map { index, name in
-      let members = processes.filter { hierarchy.nodeOfProcess[$0.id] == index + 1 }
+      let members = byNode[index + 1] ?? []
       let spaces = members.filter { $0.condition == .read && $0.sharesMemoryWith == nil }
       let memory = spaces.map(\.memory).reduce(PageCounts().breakdown(CountQuality()), +)
       let shares = spaces.compactMap(\.proportional)
@@ -29,6 +30,14 @@ struct GroupReport {
   /// The total of the group that a process is the root of.
   func total(ofGroupOf pid: Int32) -> GroupTotal? {
     session.hierarchy?.nodeOfProcess[pid].flatMap(total(of:))
+  }
+
+  /// What would be free if a process alone ended; `nil` where that is not counted page by page.
+  func freed(by pid: Int32) -> FreedMemory? {
+    guard session.system.showsFrames, session.mapCounts != nil, let hierarchy = session.hierarchy,
+      let group = hierarchy.nodeOfProcess[pid], let own = hierarchy.ownNodeOfProcess[pid]
+    else { return nil }
+    return freed(hierarchy[own], hierarchy[group].sharing)
   }
 
   private func total(of number: Int) -> GroupTotal? {
@@ -75,8 +84,11 @@ struct GroupReport {
         certain: figure(group.unique, isAlone ? group.sharing : max(group.sharing, .estimate)),
         atMost: figure(group.unique + group.possible, isAlone ? group.sharing : .bound))
     }
-    let sharing = group.sharing
-    return FreedMemory(
+    return freed(group, group.sharing)
+  }
+
+  private func freed(_ group: GroupNode, _ sharing: Exactness) -> FreedMemory {
+    FreedMemory(
       certain: figure(group.freed, sharing),
       atMost: figure(
         group.freed + group.freedSharedMemory,

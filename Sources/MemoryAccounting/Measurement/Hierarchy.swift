@@ -5,7 +5,7 @@ final class Hierarchy {
   enum Kind {
     /// Anonymous: mapped at one address of each address space at most.
     case anonymous
-    /// Merged with equal ones: may be anywhere, and stays when one mapping goes.
+    /// Merged with equal ones: may be anywhere.
     case merged
     /// Of shared memory; and of any other file, which is not freed by anyone's end.
     case sharedMemory, file
@@ -19,6 +19,9 @@ final class Hierarchy {
 
   /// The number of the group that a process is the root of, or belongs to.
   private(set) var nodeOfProcess: [Int32: Int] = [:]
+  /// The number of the group that a process is alone in; none where processes with something in common
+  /// are grouped. Only what it would free is counted of it.
+  private(set) var ownNodeOfProcess: [Int32: Int] = [:]
   /// The names of the groups from number 1 on; empty for processes with their descendants.
   private(set) var names: [String] = []
 
@@ -50,6 +53,11 @@ final class Hierarchy {
       let isCycle = depth > entries.count
       nodes.append(GroupNode(parent: isCycle ? 0 : parents[number - 1], depth: isCycle ? 1 : depth))
     }
+    for entry in entries {
+      guard let node = nodeOfProcess[entry.pid] else { continue }
+      ownNodeOfProcess[entry.pid] = nodes.count
+      nodes.append(GroupNode(parent: node, depth: nodes[node].depth + 1))
+    }
   }
 
   private func addGroups(_ entries: [ProcessEntry], _ grouping: ProcessGrouping) {
@@ -74,11 +82,12 @@ final class Hierarchy {
       guard let space = listing.space(of: entry.pid), let node = nodeOfProcess[entry.pid] else {
         continue
       }
+      let home = ownNodeOfProcess[entry.pid] ?? node
       if space.groups.isEmpty {
         spaces.append(space)
-        space.homeGroup = node
+        space.homeGroup = home
       } else {
-        space.homeGroup = common(space.homeGroup, node)
+        space.homeGroup = common(space.homeGroup, home)
       }
       var group = node
       while group != 0, !space.groups.contains(group) {
@@ -107,10 +116,10 @@ final class Hierarchy {
       setHome(frame, space.homeGroup)
       // An address space of its own has it once and needs no set.
       for group in space.countedLargeGroups { nodes[group].frames?.insert(frame) }
-    case .sharedMemory:
+    case .sharedMemory, .merged:
       setHome(frame, space.homeGroup)
       for group in space.countedGroups { nodes[group].frames?.insert(frame) }
-    case .merged, .file:
+    case .file:
       for group in space.countedGroups { nodes[group].frames?.insert(frame) }
     }
   }
@@ -171,12 +180,12 @@ final class Hierarchy {
   func finish(_ spaces: [AddressSpace]) {
     for space in spaces {
       let counts = space.counts
-      nodes[space.homeGroup].freed += counts[.private] - counts.hugetlbPrivate
+      nodes[space.homeGroup].freed += counts.uniqueAnonymous
       nodes[space.homeGroup].freedSharedMemory += counts.uniqueSharedMemory
       for group in space.groups {
         nodes[group].hasBeenRead = true
         nodes[group].own += space.exclusivePages
-        nodes[group].unique += counts[.private] - counts.hugetlbPrivate
+        nodes[group].unique += counts.uniqueAnonymous
         nodes[group].possible +=
           counts[.sharedAnonymous] + counts[.sharedReadOnly] + counts[.merged]
           + counts.sharedMemory

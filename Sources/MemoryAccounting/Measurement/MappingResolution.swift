@@ -153,7 +153,7 @@ enum MappingResolution {
         if isShared {
           // Explicit huge pages go back to a pool of their own: nobody's end frees them.
           session.hierarchy?.see(
-            frame, block.isHugetlb ? .merged : .anonymous, in: block.space)
+            frame, block.isHugetlb ? .file : .anonymous, in: block.space)
           if let shares = session.shares, !block.isHugetlb {
             block.space.shares += shares.share(of: frame)
           }

@@ -120,8 +120,11 @@ struct PageClassifier {
     } else if current.hasMergedPages, isMerged(value) {
       note(isWritable ? .merged : .sharedReadOnly, isProtected, at: address)
       let frame = value & PagemapEntry.frameMask
-      frames.see(frame, isWritable ? [.shared, .copyOnWrite] : .shared)
-      if !countUnique(value) {
+      frames.add(
+        frame, isWritable ? [.shared, .alwaysCopied, .copyOnWrite] : [.shared, .alwaysCopied])
+      if countUnique(value) {
+        current.counts.uniqueMerged += 1
+      } else {
         hierarchy?.see(frame, .merged, in: space)
         addShare(of: frame)
       }
@@ -136,7 +139,8 @@ struct PageClassifier {
       } else {
         note(.sharedReadOnly, isProtected, at: address)
         frames.add(
-          frame, isProtected ? [.shared, .readOnly, .copyOnWrite] : [.shared, .readOnly])
+          frame,
+          isProtected ? [.shared, .alwaysCopied, .copyOnWrite] : [.shared, .alwaysCopied])
       }
       hierarchy?.see(frame, .anonymous, in: space)
       addShare(of: frame)

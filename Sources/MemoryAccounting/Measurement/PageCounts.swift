@@ -7,6 +7,8 @@ struct PageCounts {
   /// Pages that are no `private` ones, but that no other mapping maps: of files, of shared memory,
   /// merged with none any more.
   var otherUnique: UInt64 = 0
+  /// Merged pages that no other mapping maps any more.
+  var uniqueMerged: UInt64 = 0
   /// Of the `private` pages those of explicit huge pages.
   var hugetlbPrivate: UInt64 = 0
   /// Resident pages of shared memory, and those of them that no other mapping maps.
@@ -35,6 +37,7 @@ struct PageCounts {
     hugetlb &+= other.hugetlb
     hugetlbPrivate &+= other.hugetlbPrivate
     otherUnique &+= other.otherUnique
+    uniqueMerged &+= other.uniqueMerged
     sharedMemory &+= other.sharedMemory
     uniqueSharedMemory &+= other.uniqueSharedMemory
     swappedShared &+= other.swappedShared
@@ -58,6 +61,9 @@ struct PageCounts {
   var userfaultProtected: UInt64 {
     PageState.allCases.reduce(0) { $1 == .swapped ? $0 : $0 + self[$1, protected: true] }
   }
+
+  /// Anonymous pages that nobody else maps and that go back to the machine when they are not mapped.
+  var uniqueAnonymous: UInt64 { self[.private] - hugetlbPrivate + uniqueMerged }
 
   /// Pages that nobody else maps.
   var unique: UInt64 { self[.private] - hugetlbPrivate + otherUnique }

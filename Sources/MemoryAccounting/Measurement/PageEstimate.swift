@@ -26,6 +26,7 @@ struct PageEstimate {
 
   /// The pages that the merged addresses have together: no more than all merged pages of the system.
   func mergedPages() -> UInt64 {
+    if mergedAddresses == 0 { return 0 }
     let all = ProcFile.number("/sys/kernel/mm/ksm/pages_shared") ?? mergedAddresses
     return min(mergedAddresses, max(all, 1))
   }

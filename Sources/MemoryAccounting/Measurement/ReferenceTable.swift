@@ -21,8 +21,9 @@ final class ReferenceTable {
     static let copyOnWrite = Marks(rawValue: 1 << 13)
     /// A page of a file or of shared memory.
     static let file = Marks(rawValue: 1 << 12)
-    /// Somebody here has it where it cannot be written.
-    static let readOnly = Marks(rawValue: 1 << 11)
+    /// Not kept by the last who writes to it: somebody has it where it cannot be written, or it is
+    /// merged.
+    static let alwaysCopied = Marks(rawValue: 1 << 11)
     /// A page of shared memory.
     static let sharedMemory = Marks(rawValue: 1 << 10)
 
@@ -91,14 +92,16 @@ final class ReferenceTable {
   @inline(__always)
   func add(_ frame: UInt64, _ marks: Marks) {
     guard frame < limit else { return }
-    see(frame, marks)
-    let slot = unsafe slots[Int(frame)]
-    if slot & Self.countMask == Self.countMask {
+    let old = unsafe slots[Int(frame)]
+    let new = old | Marks.seen.rawValue | marks.rawValue
+    if old & Self.countMask == Self.countMask {
       let more = unsafe further[Int(frame)]
       unsafe further[Int(frame)] = more == .max ? more : more + 1
+      unsafe slots[Int(frame)] = new
     } else {
-      unsafe slots[Int(frame)] = slot + 1
+      unsafe slots[Int(frame)] = new &+ 1
     }
+    if new != old { countMarks(new & ~old, of: frame) }
   }
 
   /// How many references to the frame were added.
@@ -117,12 +120,12 @@ final class ReferenceTable {
     }
   }
 
-  /// Whether the frame is marked as shared and has more than one reference here, all of them from where
-  /// it can be written.
+  /// Whether the frame is marked as shared and has more than one reference here, of which the last does
+  /// not need a copy.
   @inline(__always)
   func isSharedHere(_ frame: UInt64) -> Bool {
     let slot = unsafe slots[Int(frame)]
-    let marks = slot & (Marks.shared.rawValue | Marks.readOnly.rawValue)
+    let marks = slot & (Marks.shared.rawValue | Marks.alwaysCopied.rawValue)
     return marks == Marks.shared.rawValue && slot & Self.countMask > 1
   }
 

@@ -7,33 +7,32 @@ struct TreeReport {
   /// Address spaces that ceased to be while they were read, in every attempt.
   private let lost: [AddressSpace]
 
-  private var spaces: [AddressSpace] {
-    listing.families.joined().filter { space in
-      listing.space(of: space.process.pid) === space && !isLost(space)
-    }
-  }
+  private let spaces: [AddressSpace]
 
   init(_ session: Session, _ listing: AddressSpaceListing, lost: [AddressSpace]) {
     self.session = session
     self.listing = listing
     self.lost = lost
+    spaces = listing.families.joined().filter { space in
+      listing.space(of: space.process.pid) === space && !lost.contains { $0 === space }
+    }
   }
 
   func tree(of entries: [ProcessEntry]) -> ProcessTree {
-    let spaces = spaces
     let arithmetic = TreeArithmetic(session, spaces)
     // Finds out, on its way, what each group would free.
     let could = arithmetic.couldStillCopy()
     session.hierarchy?.finish(spaces)
-    let processes = entries.map(report)
+    let groups = GroupReport(session, arithmetic)
+    let processes = entries.map { report($0, groups) }
     return ProcessTree(
       processes: processes, total: total(processes, arithmetic, could),
-      groups: GroupReport(session, arithmetic).groups(of: processes))
+      groups: groups.groups(of: processes))
   }
 
   private func isLost(_ space: AddressSpace) -> Bool { lost.contains { $0 === space } }
 
-  private func report(_ entry: ProcessEntry) -> ProcessMemory {
+  private func report(_ entry: ProcessEntry, _ groups: GroupReport) -> ProcessMemory {
     guard let space = listing.space(of: entry.pid) else {
       let condition = listing.conditions[entry.pid] ?? .gone
       return ProcessMemory(
@@ -50,9 +49,8 @@ struct TreeReport {
       fresh: parting?.fresh, writers: writers(of: entry, space),
       proportional: session.options.includesProportional
         ? space.proportional(knowsShares: session.shares != nil) : nil,
-      subtree: isGroupOfItsOwn
-        ? GroupReport(session, TreeArithmetic(session, spaces)).total(ofGroupOf: entry.pid) : nil,
-      freed: freed(space),
+      subtree: isGroupOfItsOwn ? groups.total(ofGroupOf: entry.pid) : nil,
+      freed: groups.freed(by: entry.pid) ?? freed(space),
       sharesMemoryWith: space.process.pid == entry.pid ? nil : space.process.pid,
       mappings: mappings(of: space), cells: space.cells)
   }
@@ -112,8 +110,10 @@ struct TreeReport {
 
   private func freed(_ space: AddressSpace) -> FreedMemory {
     let counts = space.counts
-    let certain = (counts[.private] - counts.hugetlbPrivate) * Kernel.pageSize
-    let shared = counts.uniqueSharedMemory * Kernel.pageSize
+    // Of two processes in one address space neither frees anything by its end alone.
+    let isShared = listing.isShared(space)
+    let certain = isShared ? 0 : counts.uniqueAnonymous * Kernel.pageSize
+    let shared = isShared ? 0 : counts.uniqueSharedMemory * Kernel.pageSize
     let exactness = max(space.quality.sharing, space.quality.residence)
     return FreedMemory(
       certain: MemoryFigure(bytes: certain, exactness: exactness),
