@@ -23,6 +23,10 @@ public struct MappingMemory: Codable, Sendable, Hashable {
   public let name: String
   /// What it consists of.
   public let memory: MemoryBreakdown
+  /// Pages that are not the parent's; as for the process.
+  public let differing: MemoryFigure?
+  /// Who has written to those; as for the process.
+  public let writers: Writers?
 }
 
 /// How much memory one process uses, and how much of it would be copied when written.
@@ -37,13 +41,25 @@ public struct ProcessMemory: Codable, Sendable, Identifiable {
   /// What its memory consists of. Of a process that has gone, or that may not be read, all figures
   /// are denied, but for the resident size of the latter.
   public let memory: MemoryBreakdown
-  /// Pages whose frame differs from the one that the parent has at the same address: copied by the
-  /// child or by the parent since the fork.
+  /// Pages that are not the ones that the parent has at the same addresses of the same memory.
   ///
-  /// `nil` unless the parent was read too and neither has started another program since.
-  public let diverged: MemoryFigure?
-  /// Pages of the process's own where its parent has none, `nil` as for `diverged`.
+  /// One of the two has written there since the fork, or mapped new memory: that they differ says
+  /// nothing of who did. `nil` unless the parent was read too and neither has started another program
+  /// since.
+  public let differing: MemoryFigure?
+  /// Pages of the process's own where its parent has none, or something else, mapped; `nil` as for
+  /// `differing`.
   public let fresh: MemoryFigure?
+  /// Who has written to the pages that differ; `nil` unless that was asked for and frame numbers are
+  /// shown, and as for `differing`.
+  public let writers: Writers?
+  /// The proportional set sizes; `nil` unless they were asked for.
+  public let proportional: ProportionalMemory?
+  /// What this process uses together with all that descend from it and were read too; `nil` unless
+  /// totals of subtrees were asked for.
+  public let subtree: GroupTotal?
+  /// What would be free if this process alone were killed.
+  public let freed: FreedMemory
   /// The process, read too, whose address space this one shares (CLONE_VM): the figures of both are
   /// of the same memory.
   public let sharesMemoryWith: Int32?
@@ -70,14 +86,20 @@ public struct ProcessMemory: Codable, Sendable, Identifiable {
 
   init(
     process: ProcessEntry, condition: ProcessCondition, memory: MemoryBreakdown,
-    diverged: MemoryFigure? = nil, fresh: MemoryFigure? = nil, sharesMemoryWith: Int32? = nil,
-    mappings: [MappingMemory] = [], cells: CellCounts? = nil
+    differing: MemoryFigure? = nil, fresh: MemoryFigure? = nil, writers: Writers? = nil,
+    proportional: ProportionalMemory? = nil, subtree: GroupTotal? = nil,
+    freed: FreedMemory = .denied, sharesMemoryWith: Int32? = nil, mappings: [MappingMemory] = [],
+    cells: CellCounts? = nil
   ) {
     self.process = process
     self.condition = condition
     self.memory = memory
-    self.diverged = diverged
+    self.differing = differing
     self.fresh = fresh
+    self.writers = writers
+    self.proportional = proportional
+    self.subtree = subtree
+    self.freed = freed
     self.sharesMemoryWith = sharesMemoryWith
     self.mappings = mappings
     picture = cells.map(AddressSpacePicture.init)

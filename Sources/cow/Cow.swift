@@ -5,5 +5,8 @@ internal import ArgumentParser
 struct Cow: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Copy-on-write memory: demonstrate it, check for it, measure it.",
-    subcommands: [Demo.self, Check.self, Stat.self, Top.self, Map.self, Stress.self])
+    version: "0.1.0",
+    subcommands: [
+      Demo.self, Check.self, Stat.self, Top.self, Map.self, Record.self, Diff.self, Stress.self,
+    ])
 }

@@ -9,6 +9,7 @@
 
 /// What the PAGEMAP_SCAN ioctl (Linux 6.7) can say about a page; see
 /// Documentation/admin-guide/mm/pagemap.rst.
+#define CUSERFAULT_PAGE_IS_WRITTEN (1 << 1)
 #define CUSERFAULT_PAGE_IS_PRESENT (1 << 3)
 #define CUSERFAULT_PAGE_IS_SWAPPED (1 << 4)
 #define CUSERFAULT_PAGE_IS_PFNZERO (1 << 5)
@@ -53,5 +54,10 @@ int64_t cuserfault_first_unprotected(uint64_t first_page, size_t count) CUSERFAU
 /// in memory.
 bool cuserfault_is_resident(const void *_Nonnull start, size_t page_count, size_t page_size)
     CUSERFAULT_REALTIME;
+
+/// Reads a byte for the page fault that it takes. `volatile`: a load that nobody uses would be dropped.
+static inline void cuserfault_read_byte(const void *_Nonnull address) {
+  (void)*(const volatile unsigned char *)address;
+}
 
 #endif

@@ -21,6 +21,8 @@ final class AddressSpace {
   private(set) var mapText: [UInt8] = []
   private var pagemap: FileDescriptor?
   private var statistics: [UInt64: MappingStatistics]?
+  /// Whether only a part of the addresses is looked at.
+  private var isLimited = false
 
   var counts = PageCounts()
   /// The counts of each mapping; empty unless they were asked for.
@@ -28,11 +30,39 @@ final class AddressSpace {
   /// The counts by cells of the address space, where a picture is to be drawn.
   var cells: CellCounts?
   var quality = CountQuality()
+  /// Pages that may have been merged, and how many of them were, by smaps.
+  var mergeablePages: UInt64 = 0
+  var mergedPages: UInt64 = 0
+  /// Pages counted as private of which it is not certain that they would not be copied.
+  var doubtfulPrivate: UInt64 = 0
+  /// References to pages in swap space from writable private mappings.
+  var swapReferences: UInt64 = 0
   /// Pages in swap space that were told from the kernel's notes too late to be compared.
   var settledSwap: UInt64 = 0
-  var divergedPages: UInt64 = 0
+  var differingPages: UInt64 = 0
   var freshPages: UInt64 = 0
+  /// Differing pages by who is certain to have written to them since the fork.
+  var writers = WriterCounts()
+  /// The differing pages of each mapping; empty unless mappings are counted.
+  private(set) var partingByMapping: [MappingParting] = []
+  private var partingIndex = 0
+  /// The shares of the pages that others map too, in 1/4096 byte.
+  var shares: UInt64 = 0
+  private var sums: MappingStatistics?
 
+  /// The groups that it belongs to; those whose frames are counted one by one, and those of them that
+  /// have other address spaces, too; and the innermost that all its processes belong to.
+  var groups: [Int] = []
+  var countedGroups: [Int] = []
+  var countedLargeGroups: [Int] = []
+  var homeGroup = 0
+  /// Pages that nobody else maps, and anonymous ones that others map too.
+  var exclusivePages: UInt64 = 0
+  var exclusiveHugetlbPages: UInt64 = 0
+  var sharedAnonymousPages: UInt64 = 0
+
+  /// The mapping of `origin` that the comparison of mappings has arrived at.
+  var originIndex = 0
   /// The mapping that is being counted, and what cannot be told from its page table entries.
   var currentIndex = 0
   var current = MappingCount()
@@ -66,14 +96,30 @@ final class AddressSpace {
       throw AddressSpace.obstacle(error)
     }
     mappings = Mapping.parse(mapText, clippedTo: limits)
+    isLimited = limits != nil
     if countsMappings {
       countsByMapping = Array(repeating: PageCounts(), count: mappings.count)
+      partingByMapping = Array(repeating: MappingParting(), count: mappings.count)
     } else {
       mapText = []
     }
     guard let now = try? ProcessEntry(pid: process.pid), now.startTime == process.startTime,
       !now.isZombie
     else { throw .gone }
+  }
+
+  /// Notes a page that differs from the origin's in its mapping; addresses mostly come in their order.
+  func notePartedPage(at address: UInt64, _ found: WriterCounts) {
+    if partingByMapping.isEmpty { return }
+    if partingIndex == mappings.count || address < mappings[partingIndex].range.lowerBound {
+      partingIndex = 0
+    }
+    while partingIndex < mappings.count, mappings[partingIndex].range.upperBound <= address {
+      partingIndex += 1
+    }
+    guard partingIndex < mappings.count else { return }
+    partingByMapping[partingIndex].differing += 1
+    partingByMapping[partingIndex].writers.add(found)
   }
 
   /// Gives back what only reading needs.
@@ -97,6 +143,20 @@ final class AddressSpace {
     unsafe entries[(count / 8)...].update(repeating: 0)
   }
 
+  /// The entry of a page that was on its way to another place, once it has arrived there; what there is
+  /// if it takes its time.
+  func settledEntry(at address: UInt64) -> UInt64 {
+    var entry: UInt64 = 0
+    for _ in 0..<100 {
+      unsafe withUnsafeMutablePointer(to: &entry) { pointer in
+        unsafe read(
+          from: address, into: UnsafeMutableBufferPointer(start: pointer, count: 1))
+      }
+      if entry & PagemapEntry.swapped == 0 || isGone { break }
+    }
+    return entry
+  }
+
   /// Calls `body` with the ranges of pages in `range` that have any of `categories`.
   func scan(
     _ range: Range<UInt64>, for categories: Kernel.PageCategories, isFirstOnly: Bool = false,
@@ -106,10 +166,52 @@ final class AddressSpace {
     try Kernel.scanPagemap(pagemap, range, categories, isFirstOnly: isFirstOnly, body)
   }
 
+  /// How far from the start of `range` on there are huge pages only, ordinary ones. One page is asked
+  /// about first: looking at a run of small ones takes time.
+  func endOfHugePages(_ range: Range<UInt64>) -> UInt64 {
+    let start = range.lowerBound
+    let first = start..<start + Kernel.pageSize
+    guard let pagemap, let end = try? Kernel.endOfHugePages(pagemap, first), end > start,
+      let end = try? Kernel.endOfHugePages(pagemap, range)
+    else { return start }
+    return end
+  }
+
   /// What smaps says of a mapping; read when first needed.
   func statistics(ofMappingAt start: UInt64) -> MappingStatistics? {
     if statistics == nil { statistics = (try? MappingStatistics.read(pid: process.pid)) ?? [:] }
     return statistics?[start]
+  }
+
+  /// Asks the kernel for the proportional set sizes, or with `knowsShares` only for what cannot be
+  /// added up: shares of slots of swap space.
+  func readSums(knowsShares: Bool) {
+    if knowsShares, counts[.swapped] == counts.swappedShared { return }
+    sums =
+      isLimited
+      ? sumOfMappings() : (try? MappingStatistics.readSums(pid: process.pid)).flatMap { $0 }
+  }
+
+  /// The proportional set sizes, when `readSums` has been called and every page counted.
+  func proportional(knowsShares: Bool) -> ProportionalMemory {
+    let figure = { (bytes: UInt64?) in bytes.map { MemoryFigure(bytes: $0) } ?? .denied }
+    let pages = exclusivePages - exclusiveHugetlbPages
+    let shift = ProportionalMemory.shift
+    let own = ((pages * Kernel.pageSize) << shift + shares) >> shift
+    let hasSwapped = counts[.swapped] > counts.swappedShared
+    return ProportionalMemory(
+      resident: figure(knowsShares ? own : sums?.proportional),
+      swapped: figure(knowsShares && !hasSwapped ? 0 : sums?.swapProportional))
+  }
+
+  private func sumOfMappings() -> MappingStatistics? {
+    var sums = MappingStatistics()
+    for mapping in mappings {
+      guard let statistics = statistics(ofMappingAt: mapping.start) else { return nil }
+      sums.proportional += statistics.proportional
+      sums.swapProportional += statistics.swapProportional
+    }
+    return sums
   }
 
   /// Whether any page may have been merged (KSM): not if the kernel says that no mapping was ever
@@ -117,6 +219,16 @@ final class AddressSpace {
   private(set) lazy var mayHaveMergedPages: Bool = {
     guard let text = try? ProcFile.read("/proc/\(process.pid)/ksm_stat") else { return true }
     return !String(decoding: text, as: UTF8.self).contains("ksm_mergeable: no")
+  }()
+
+  /// Whether any page is an explicit huge one (/proc/PID/status).
+  private(set) lazy var hasHugetlbPages: Bool = {
+    var scanner = ByteScanner((try? ProcFile.read("/proc/\(process.pid)/status")) ?? [])
+    while !scanner.isAtEnd {
+      if scanner.word().elementsEqual("HugetlbPages:".utf8) { return scanner.decimal() ?? 1 > 0 }
+      scanner.skipLine()
+    }
+    return true
   }()
 
   func name(of mapping: Mapping) -> String {
@@ -132,6 +244,12 @@ final class AddressSpace {
   }
 }
 
+/// The pages of a mapping that differ from the origin's.
+struct MappingParting {
+  var differing: UInt64 = 0
+  var writers = WriterCounts()
+}
+
 /// The count of the mapping that an address space is being read at.
 struct MappingCount {
   var counts = PageCounts()
@@ -144,4 +262,9 @@ struct MappingCount {
   var doubtfulSwap: UInt64 = 0
   /// The mapping has merged pages (KSM).
   var hasMergedPages = false
+  /// The mapping consists of explicit huge pages.
+  var isHugetlb = false
+  /// Pages of files may be mapped with huge pages, of which the page table does not tell who else maps
+  /// each page.
+  var hasHugeFilePages = false
 }

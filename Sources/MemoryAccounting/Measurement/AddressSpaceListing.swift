@@ -10,6 +10,7 @@ final class AddressSpaceListing {
   /// Processes that could not be read, or have no memory.
   private(set) var conditions: [Int32: ProcessCondition] = [:]
 
+  private var sharedSpaces: Set<ObjectIdentifier> = []
   private var spaceOfProcess: [Int32: AddressSpace] = [:]
 
   init(_ entries: [ProcessEntry], except gone: Set<Int32>) throws(AccountingError) {
@@ -39,6 +40,9 @@ final class AddressSpaceListing {
   /// The address space of a process, or `nil` if it has none that may be read.
   func space(of pid: Int32) -> AddressSpace? { spaceOfProcess[pid] }
 
+  /// Whether several of the processes have this address space.
+  func isShared(_ space: AddressSpace) -> Bool { sharedSpaces.contains(ObjectIdentifier(space)) }
+
   /// Takes an address space out that turned out not to be readable; nothing can be compared with it.
   func deny(_ space: AddressSpace) {
     for other in spaceOfProcess.values where other.origin === space { other.origin = nil }
@@ -54,7 +58,9 @@ final class AddressSpaceListing {
       familyOfImage[space.image] = family
       families.append([])
     }
-    spaceOfProcess[space.process.pid] = place(space, in: &families[family])
+    let placed = place(space, in: &families[family])
+    spaceOfProcess[space.process.pid] = placed
+    if placed !== space { sharedSpaces.insert(ObjectIdentifier(placed)) }
   }
 
   /// Finds the space that is the same as `space` in a family, which is kept in the kernel's order of

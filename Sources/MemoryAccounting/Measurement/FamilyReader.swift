@@ -9,6 +9,7 @@ final class FamilyReader {
   /// One window of entries for each space.
   private let buffer: UnsafeMutableBufferPointer<UInt64>
   private var comparison: FamilyComparison
+  private let groups: [(number: Int, members: [Int])]
 
   /// 64 KiB of entries are read at a time: more makes a target wait longer, less costs more calls.
   private static let pagesPerRead = 8192
@@ -23,8 +24,22 @@ final class FamilyReader {
     windowPages = max(pages / block, 1) * block
     unsafe buffer = .allocate(capacity: windowPages * spaces.count)
     unsafe buffer.initialize(repeating: 0)
+    let seesFrames = session.system.showsFrames
+    groups = seesFrames ? [] : Self.groups(session.hierarchy, spaces)
     comparison = FamilyComparison(
-      spaces, windowPages: windowPages, seesFrames: session.system.showsFrames)
+      spaces, windowPages: windowPages, seesFrames: seesFrames, subsets: groups.map(\.members),
+      writers: session.writers)
+  }
+
+  /// The groups that have several, but not all, of the spaces.
+  private static func groups(
+    _ hierarchy: Hierarchy?, _ spaces: [AddressSpace]
+  ) -> [(number: Int, members: [Int])] {
+    guard let hierarchy, spaces.count > 1 else { return [] }
+    return hierarchy.groups(among: spaces).sorted().compactMap { number in
+      let members = spaces.indices.filter { spaces[$0].groups.contains(number) }
+      return members.count > 1 && members.count < spaces.count ? (number, members) : nil
+    }
   }
 
   deinit { unsafe buffer.deallocate() }
@@ -43,25 +58,51 @@ final class FamilyReader {
       }
     }
     for space in spaces { finishMappings(of: space, before: .max) }
-    session.copiesMade += comparison.copiesMade
+    session.differing += comparison.differing
     if !session.system.showsFrames { addEstimates() }
   }
 
   private func addEstimates() {
-    guard spaces.count == 1 else {
-      session.estimatedDistinct +=
-        comparison.estimatedDistinct + spaces.reduce(0) { $0 + $1.settledSwap }
-      session.estimatedCouldCopy += comparison.estimatedCouldCopy
-      return
+    let whole =
+      spaces.count == 1 ? estimate(of: spaces[0]) : estimate(comparison.estimate)
+    session.estimate += whole
+    guard let hierarchy = session.hierarchy else { return }
+    let parts = Dictionary(
+      uniqueKeysWithValues: zip(groups.map(\.number), comparison.subsets.map(estimate)))
+    for number in hierarchy.groups(among: spaces) {
+      let members = spaces.filter { $0.groups.contains(number) }
+      if let part = parts[number] {
+        hierarchy.add(part, to: number)
+      } else {
+        hierarchy.add(members.count == 1 ? estimate(of: members[0]) : whole, to: number)
+      }
     }
-    // Who has no relatives here has every page of its own to itself, or shares it with others.
-    for space in spaces {
-      let counts = space.counts
-      let shared = counts[.sharedAnonymous] + counts[.merged]
-      session.estimatedDistinct +=
-        shared + counts[.private] + counts[.sharedReadOnly] + counts[.swapped]
-      session.estimatedCouldCopy += shared
-    }
+  }
+
+  /// What several spaces seem to have.
+  private func estimate(_ subset: FamilyComparison.SubsetEstimate) -> PageEstimate {
+    let members = subset.members.map { spaces[$0] }
+    var pages = subset.pages
+    pages.swapped += members.reduce(0) { $0 + $1.settledSwap }
+    pages.addMergeable(
+      addresses: subset.mergeableAddresses, merged: members.reduce(0) { $0 + $1.mergedPages },
+      of: members.reduce(0) { $0 + $1.mergeablePages })
+    return pages
+  }
+
+  /// What one space has: every page of its own to itself, or shared with others.
+  private func estimate(of space: AddressSpace) -> PageEstimate {
+    let counts = space.counts
+    let readOnly = counts[.sharedReadOnly]
+    let shared = counts[.sharedAnonymous] + counts[.merged] + readOnly
+    let mergeable = min(space.mergeablePages, shared)
+    var pages = PageEstimate()
+    pages.private = counts[.private]
+    pages.shared = shared - mergeable
+    pages.copyOnWrite = shared - min(shared, mergeable + readOnly)
+    pages.swapped = counts[.swapped] - counts.swappedShared
+    pages.addMergeable(addresses: mergeable, merged: space.mergedPages, of: space.mergeablePages)
+    return pages
   }
 
   private func readWindow(_ window: Range<UInt64>, of range: Range<UInt64>) {
@@ -78,7 +119,8 @@ final class FamilyReader {
       }
     }
     guard populated > 0, spaces.count > 1 else { return }
-    unsafe comparison.compare(UnsafeBufferPointer(buffer), stride: windowPages, pages: pages)
+    unsafe comparison.compare(
+      UnsafeBufferPointer(buffer), stride: windowPages, pages: pages, at: window.lowerBound)
   }
 
   /// Reads and counts a window of one space; false if nothing of it is populated.
@@ -94,6 +136,7 @@ final class FamilyReader {
     let first = space.mappings[space.currentIndex].range.lowerBound
     if first >= window.upperBound { space.nextPopulated = first }
     if space.nextPopulated >= window.upperBound { return false }
+    if skipHugePages(of: space, window) { return false }
     unsafe space.read(from: window.lowerBound, into: entries)
     space.nextPopulated = 0
     let populated = PagemapEntry.present | PagemapEntry.swapped
@@ -123,10 +166,57 @@ final class FamilyReader {
       unsafe classifier.count(
         UnsafeMutableBufferPointer(rebasing: entries[start..<end]), from: part.lowerBound)
       classifier.store()
+      if let origin = space.origin {
+        unsafe markUnrelated(
+          UnsafeMutableBufferPointer(rebasing: entries[start..<end]), part, mapping, of: space,
+          to: origin)
+      }
       guard mapping.range.upperBound <= window.upperBound else { break }
       finishMapping(of: space)
     }
     unsafe entries[cleared...].update(repeating: 0)
+  }
+
+  /// Marks the pages of `mapping` in `part` at whose addresses `origin` maps something else: one of the
+  /// two has mapped anew since the fork, and their pages are not to be compared.
+  private func markUnrelated(
+    _ entries: UnsafeMutableBufferPointer<UInt64>, _ part: Range<UInt64>, _ mapping: Mapping,
+    of space: AddressSpace, to origin: AddressSpace
+  ) {
+    while space.originIndex < origin.mappings.count,
+      origin.mappings[space.originIndex].range.upperBound <= part.lowerBound
+    {
+      space.originIndex += 1
+    }
+    for other in origin.mappings[space.originIndex...] {
+      if other.range.lowerBound >= part.upperBound { return }
+      if mapping.hasSameBacking(as: other) { continue }
+      let common = other.range.clamped(to: part)
+      let start = Int((common.lowerBound - part.lowerBound) / Kernel.pageSize)
+      let end = Int((common.upperBound - part.lowerBound) / Kernel.pageSize)
+      for index in start..<end where unsafe entries[index] != 0 {
+        unsafe entries[index] |= PagemapEntry.unrelated
+      }
+    }
+  }
+
+  /// Without frame numbers smaps decides whether huge pages are shared, because the page table does not
+  /// tell: where no relative is compared with, they need only be counted, which the kernel does a
+  /// hundred times faster than it writes 512 entries for each.
+  private func skipHugePages(of space: AddressSpace, _ window: Range<UInt64>) -> Bool {
+    let mapping = space.mappings[space.currentIndex]
+    let system = session.system
+    guard spaces.count == 1, !system.showsFrames, system.hasHugePages, system.canScan,
+      space.cells == nil, mapping.isWhole, mapping.isAnonymous, mapping.kind != .shared,
+      mapping.range.contains(window.lowerBound)
+    else { return false }
+    let end = space.endOfHugePages(window.lowerBound..<mapping.range.upperBound)
+    guard end >= window.upperBound else { return false }
+    let pages = (end - window.lowerBound) / Kernel.pageSize
+    space.current.counts[.private, protected: false] += pages
+    space.current.hasHugePages = true
+    space.nextPopulated = end
+    return true
   }
 
   /// Page tables of address space that was only reserved are empty: the kernel finds their end much

@@ -13,6 +13,9 @@ struct PageClassifier {
   private let system: SystemMemory
   private let frames: ReferenceTable
   private let isWritable: Bool
+  private let isSharedMemory: Bool
+  private let hierarchy: Hierarchy?
+  private let shares: MapCounts?
   private var latestFlags: (frame: UInt64, isMerged: Bool) = (.max, false)
 
   init(_ session: Session, _ space: AddressSpace, _ mapping: Mapping, isCompared: Bool) {
@@ -24,11 +27,20 @@ struct PageClassifier {
     system = session.system
     frames = session.frames
     isWritable = mapping.kind == .privateWritable
+    hierarchy = session.hierarchy
+    isSharedMemory = hierarchy != nil && session.isSharedMemory(mapping)
+    shares = session.shares
     if system.hasMergedPages, mapping.kind != .shared, !current.hasMergedPages,
       space.mayHaveMergedPages
     {
-      current.hasMergedPages =
-        space.statistics(ofMappingAt: mapping.range.lowerBound)?.merged ?? 0 > 0
+      current.hasMergedPages = space.statistics(ofMappingAt: mapping.start)?.merged ?? 0 > 0
+    }
+    if system.hasHugetlbPages, !current.isHugetlb, !mapping.isAnonymous, space.hasHugetlbPages {
+      if let statistics = space.statistics(ofMappingAt: mapping.start) {
+        current.isHugetlb = statistics.isHugetlb
+      } else {
+        space.quality.hugetlb = .estimate
+      }
     }
   }
 
@@ -49,7 +61,10 @@ struct PageClassifier {
       }
       return
     }
-    if !system.showsFrames { unsafe markZeroPages(entries, from: address) }
+    if !system.showsFrames {
+      unsafe markZeroPages(entries, from: address)
+      if current.hasMergedPages { unsafe markMergeablePages(entries) }
+    }
     let block = Kernel.pagesPerHugePage
     var index = 0
     while index < entries.count {
@@ -79,12 +94,16 @@ struct PageClassifier {
   private mutating func countShared(_ entry: UInt64, at address: UInt64) {
     let kind = PagemapEntry.present | PagemapEntry.file
     guard entry & kind == kind else { return }
-    note(.shared, entry & PagemapEntry.userfaultProtected != 0, at: address)
-    seeFile(entry, at: address)
+    let isProtected = entry & PagemapEntry.userfaultProtected != 0
+    note(.shared, isProtected, at: address)
+    seeFile(entry, isCopyOnWrite: isProtected, at: address)
   }
 
   @inline(__always)
   private mutating func countPrivate(_ entry: inout UInt64, at address: UInt64) {
+    if entry & PagemapEntry.present == 0, isMoving(entry) {
+      entry = space.settledEntry(at: address)
+    }
     let value = entry
     let isProtected = value & PagemapEntry.userfaultProtected != 0
     guard value & PagemapEntry.present != 0 else {
@@ -97,20 +116,61 @@ struct PageClassifier {
       if isWritable { note(.zero, isProtected, at: address) } else { entry = 0 }
     } else if value & PagemapEntry.file != 0 {
       note(isWritable ? .unwrittenFile : .shared, isProtected, at: address)
-      seeFile(value, at: address)
+      seeFile(value, isCopyOnWrite: isWritable || isProtected, at: address)
     } else if current.hasMergedPages, isMerged(value) {
       note(isWritable ? .merged : .sharedReadOnly, isProtected, at: address)
-      frames.see(value & PagemapEntry.frameMask)
+      let frame = value & PagemapEntry.frameMask
+      frames.add(
+        frame, isWritable ? [.shared, .alwaysCopied, .copyOnWrite] : [.shared, .alwaysCopied])
+      if countUnique(value) {
+        current.counts.uniqueMerged += 1
+      } else {
+        hierarchy?.see(frame, .merged, in: space)
+        addShare(of: frame)
+      }
     } else if value & PagemapEntry.exclusive != 0 {
       note(.private, isProtected, at: address)
-      frames.see(value & PagemapEntry.frameMask)
-    } else if isWritable {
-      note(.sharedAnonymous, isProtected, at: address)
-      frames.add(value & PagemapEntry.frameMask, isShared: true)
+      frames.see(value & PagemapEntry.frameMask, isProtected ? .copyOnWrite : [])
     } else {
-      note(.sharedReadOnly, isProtected, at: address)
-      frames.see(value & PagemapEntry.frameMask)
+      let frame = value & PagemapEntry.frameMask
+      if isWritable {
+        note(.sharedAnonymous, isProtected, at: address)
+        frames.add(frame, [.shared, .copyOnWrite])
+      } else {
+        note(.sharedReadOnly, isProtected, at: address)
+        frames.add(
+          frame,
+          isProtected ? [.shared, .alwaysCopied, .copyOnWrite] : [.shared, .alwaysCopied])
+      }
+      hierarchy?.see(frame, .anonymous, in: space)
+      addShare(of: frame)
     }
+  }
+
+  @inline(__always)
+  private func addShare(of frame: UInt64) {
+    if let shares, !current.isHugetlb { space.shares += shares.share(of: frame) }
+  }
+
+  /// Counts a page that is shared by design, or merged, if nobody else maps it now; whether that can be
+  /// relied on.
+  @inline(__always)
+  private mutating func countUnique(_ value: UInt64) -> Bool {
+    current.counts.otherUnique &+= value >> 56 & 1
+    return value & PagemapEntry.exclusive != 0 && !system.hasHugeFilePages
+  }
+
+  /// Whether an entry is that of a page that the kernel is just moving elsewhere in memory: it looks
+  /// like one in swap space, in an area that is none. Where that is not shown, and there is swap space,
+  /// it cannot be told.
+  private func isMoving(_ value: UInt64) -> Bool {
+    let kind =
+      PagemapEntry.present | PagemapEntry.swapped | PagemapEntry.userfaultProtected
+      | PagemapEntry.guardPage
+    guard value & kind == PagemapEntry.swapped else { return false }
+    return system.showsFrames
+      ? PagemapEntry(rawValue: value).swapArea >= PagemapEntry.firstAreaThatIsNoSwap
+      : system.swap.isEmpty
   }
 
   /// Counts a page in swap space; false for entries that only look like one, or may.
@@ -121,8 +181,8 @@ struct PageClassifier {
     let entry = PagemapEntry(rawValue: value)
     if system.showsFrames {
       guard entry.swapArea < PagemapEntry.firstAreaThatIsNoSwap else { return false }
-      if isWritable { session.swapReferences += 1 }
       session.swapTables[entry.swapArea]?.see(entry.swapSlot)
+      hierarchy?.see(slot: entry.identity, in: space)
     }
     note(.swapped, isProtected, at: address)
     guard !system.showsFrames, isProtected || entry.has(PagemapEntry.guardPage) else { return true }
@@ -152,12 +212,28 @@ struct PageClassifier {
     return latestFlags.isMerged
   }
 
-  private func seeFile(_ value: UInt64, at address: UInt64) {
-    if system.showsFrames {
-      frames.see(value & PagemapEntry.frameMask)
-    } else {
-      let offset = mapping.offset + (address - mapping.range.lowerBound)
-      session.filePages.insert(page: offset / Kernel.pageSize, of: mapping)
+  private mutating func seeFile(_ value: UInt64, isCopyOnWrite: Bool, at address: UInt64) {
+    let isUnique = countUnique(value)
+    guard system.showsFrames else {
+      let page = (mapping.offset + (address - mapping.range.lowerBound)) / Kernel.pageSize
+      session.filePages.insert(page: page, of: mapping)
+      if isCopyOnWrite { session.copyOnWriteFilePages.insert(page: page, of: mapping) }
+      hierarchy?.see(page: page, of: mapping, in: space)
+      return
     }
+    let frame = value & PagemapEntry.frameMask
+    let marks: ReferenceTable.Marks = isCopyOnWrite ? [.file, .copyOnWrite] : .file
+    if !isUnique { addShare(of: frame) }
+    guard let hierarchy else {
+      frames.see(frame, marks)
+      return
+    }
+    let mayBeFreed = isSharedMemory && value & PagemapEntry.exclusive == 0
+    if mayBeFreed {
+      frames.add(frame, marks.union(.sharedMemory))
+    } else {
+      frames.see(frame, marks)
+    }
+    if !isUnique { hierarchy.see(frame, mayBeFreed ? .sharedMemory : .file, in: space) }
   }
 }

@@ -5,31 +5,52 @@ final class Session {
   let frames: ReferenceTable
   let flags: FrameInformation?
   let mapCounts: FrameInformation?
+  /// How often each frame is mapped, where shares are to be added up.
+  let shares: MapCounts?
+  let writers: WriterSearch?
+  /// The groups that totals are wanted of, `nil` for the whole only.
+  let hierarchy: Hierarchy?
 
   /// Slots in use of each swap area.
   private(set) var swapTables: [Int: ReferenceTable] = [:]
   var filePages = FilePages()
+  /// Those of `filePages` that somebody would make a copy of.
+  var copyOnWriteFilePages = FilePages()
+  var swappedFiles = SwappedFiles()
   var hugeBlocks: [HugeBlock] = []
 
-  /// References to slots of swap space from writable private mappings.
-  var swapReferences: UInt64 = 0
   /// Σ over virtual addresses of (distinct frames − 1), within each family.
-  var copiesMade: UInt64 = 0
-  /// Without frame numbers: distinct anonymous and swapped pages, and the references to shared
-  /// ones beyond the first.
-  var estimatedDistinct: UInt64 = 0
-  var estimatedCouldCopy: UInt64 = 0
+  var differing: UInt64 = 0
+  /// What is estimated without frame numbers.
+  var estimate = PageEstimate()
 
-  init(system: SystemMemory, options: AccountingOptions) throws(AccountingError) {
+  init(
+    system: SystemMemory, options: AccountingOptions, hierarchy: Hierarchy?
+  ) throws(AccountingError) {
     self.system = system
     self.options = options
+    self.hierarchy = hierarchy
     frames = try ReferenceTable(limit: system.frameLimit)
     flags = system.showsFrames && system.hasMergedPages ? .flags() : nil
     mapCounts = system.showsFrames ? .mapCounts() : nil
+    if options.includesProportional, let mapCounts {
+      shares = try MapCounts(mapCounts, limit: system.frameLimit)
+    } else {
+      shares = nil
+    }
+    writers = options.findsWriters && system.showsFrames ? WriterSearch() : nil
     guard system.showsFrames, !system.swap.isEmpty else { return }
     for area in 0..<PagemapEntry.firstAreaThatIsNoSwap {
       swapTables[area] = try ReferenceTable(limit: system.swap.largest)
     }
+  }
+
+  private lazy var sharedMemoryDevices = SharedMemoryDevices.current()
+
+  /// Whether the file that `mapping` maps is memory. Such files have devices of major number 0, as those
+  /// of few others have: the devices are looked up when first needed.
+  func isSharedMemory(_ mapping: Mapping) -> Bool {
+    !mapping.isAnonymous && mapping.device >> 32 == 0 && sharedMemoryDevices.contains(mapping)
   }
 
   /// The number of different slots of swap space in use.

@@ -7,26 +7,32 @@ struct TreeReport {
   /// Address spaces that ceased to be while they were read, in every attempt.
   private let lost: [AddressSpace]
 
-  private var spaces: [AddressSpace] {
-    listing.families.joined().filter { space in
-      listing.space(of: space.process.pid) === space && !isLost(space)
-    }
-  }
+  private let spaces: [AddressSpace]
 
   init(_ session: Session, _ listing: AddressSpaceListing, lost: [AddressSpace]) {
     self.session = session
     self.listing = listing
     self.lost = lost
+    spaces = listing.families.joined().filter { space in
+      listing.space(of: space.process.pid) === space && !lost.contains { $0 === space }
+    }
   }
 
   func tree(of entries: [ProcessEntry]) -> ProcessTree {
-    let processes = entries.map(report)
-    return ProcessTree(processes: processes, total: total(processes))
+    let arithmetic = TreeArithmetic(session, spaces)
+    // Finds out, on its way, what each group would free.
+    let could = arithmetic.couldStillCopy()
+    session.hierarchy?.finish(spaces)
+    let groups = GroupReport(session, arithmetic)
+    let processes = entries.map { report($0, groups) }
+    return ProcessTree(
+      processes: processes, total: total(processes, arithmetic, could),
+      groups: groups.groups(of: processes))
   }
 
   private func isLost(_ space: AddressSpace) -> Bool { lost.contains { $0 === space } }
 
-  private func report(_ entry: ProcessEntry) -> ProcessMemory {
+  private func report(_ entry: ProcessEntry, _ groups: GroupReport) -> ProcessMemory {
     guard let space = listing.space(of: entry.pid) else {
       let condition = listing.conditions[entry.pid] ?? .gone
       return ProcessMemory(
@@ -37,9 +43,14 @@ struct TreeReport {
     }
     let memory = space.counts.breakdown(space.quality)
     let parting = parting(of: entry, space)
+    let isGroupOfItsOwn = session.options.totals == .subtrees
     return ProcessMemory(
-      process: entry, condition: .read, memory: memory, diverged: parting?.diverged,
-      fresh: parting?.fresh,
+      process: entry, condition: .read, memory: memory, differing: parting?.differing,
+      fresh: parting?.fresh, writers: writers(of: entry, space),
+      proportional: session.options.includesProportional
+        ? space.proportional(knowsShares: session.shares != nil) : nil,
+      subtree: isGroupOfItsOwn ? groups.total(ofGroupOf: entry.pid) : nil,
+      freed: groups.freed(by: entry.pid) ?? freed(space),
       sharesMemoryWith: space.process.pid == entry.pid ? nil : space.process.pid,
       mappings: mappings(of: space), cells: space.cells)
   }
@@ -58,54 +69,103 @@ struct TreeReport {
     }
   }
 
-  /// What parted since the fork; of two processes in one address space nothing ever does.
+  /// What differs from the parent's; of two processes in one address space nothing ever does.
   private func parting(
     of entry: ProcessEntry, _ space: AddressSpace
-  ) -> (diverged: MemoryFigure, fresh: MemoryFigure)? {
+  ) -> (differing: MemoryFigure, fresh: MemoryFigure)? {
     if let parent = listing.space(of: entry.parent), parent === space {
       return (MemoryFigure(bytes: 0), MemoryFigure(bytes: 0))
     }
     guard let origin = space.origin, !isLost(origin) else { return nil }
     let exactness: Exactness = session.system.showsFrames ? .exact : .estimate
     return (
-      MemoryFigure(bytes: space.divergedPages * Kernel.pageSize, exactness: exactness),
+      MemoryFigure(bytes: space.differingPages * Kernel.pageSize, exactness: exactness),
       MemoryFigure(
         bytes: space.freshPages * Kernel.pageSize,
         exactness: max(space.quality.zero, space.quality.swapped))
     )
   }
 
+  private func writers(of entry: ProcessEntry, _ space: AddressSpace) -> Writers? {
+    guard let origin = space.origin, !isLost(origin), entry.pid == space.process.pid else {
+      return nil
+    }
+    return writers(space.writers)
+  }
+
+  private func writers(_ counts: WriterCounts) -> Writers? {
+    guard session.writers != nil else { return nil }
+    // A page that comes back from swap space to the last of its sharers, or that is parted from its
+    // equals, gets the mark without a write.
+    let system = session.system
+    let exactness: Exactness =
+      system.swap.isEmpty && !system.hasMergedPages ? .exact : .estimate
+    let figure = { (pages: UInt64) in
+      MemoryFigure(bytes: pages * Kernel.pageSize, exactness: exactness)
+    }
+    return Writers(
+      process: figure(counts.here), parent: figure(counts.origin),
+      unknown: figure(counts.somebody))
+  }
+
+  private func freed(_ space: AddressSpace) -> FreedMemory {
+    let counts = space.counts
+    // Of two processes in one address space neither frees anything by its end alone.
+    let isShared = listing.isShared(space)
+    let certain = isShared ? 0 : counts.uniqueAnonymous * Kernel.pageSize
+    let shared = isShared ? 0 : counts.uniqueSharedMemory * Kernel.pageSize
+    let exactness = max(space.quality.sharing, space.quality.residence)
+    return FreedMemory(
+      certain: MemoryFigure(bytes: certain, exactness: exactness),
+      atMost: MemoryFigure(
+        bytes: certain + shared, exactness: max(exactness, shared > 0 ? .bound : .exact)))
+  }
+
   private func mappings(of space: AddressSpace) -> [MappingMemory] {
-    zip(space.mappings, space.countsByMapping).map { mapping, counts in
-      MappingMemory(
+    let isCompared = space.origin.map { !isLost($0) } ?? false
+    let exactness: Exactness = session.system.showsFrames ? .exact : .estimate
+    return space.countsByMapping.indices.map { index in
+      let mapping = space.mappings[index]
+      let parting = isCompared ? space.partingByMapping[index] : nil
+      return MappingMemory(
         addresses: mapping.range, permissions: mapping.permissionsText,
-        name: space.name(of: mapping), memory: counts.breakdown(space.quality))
+        name: space.name(of: mapping),
+        memory: space.countsByMapping[index].breakdown(space.quality),
+        differing: parting.map {
+          MemoryFigure(bytes: $0.differing * Kernel.pageSize, exactness: exactness)
+        },
+        writers: parting.flatMap { writers($0.writers) })
     }
   }
 
-  private func total(_ processes: [ProcessMemory]) -> TreeTotal {
+  private func total(
+    _ processes: [ProcessMemory], _ totals: TreeArithmetic,
+    _ could: (pages: UInt64, exactness: Exactness)
+  ) -> TreeTotal {
     let present = processes.filter { $0.condition != .gone }
     let naive = present.reduce(MemoryFigure(bytes: 0)) { $0 + $1.memory.resident }
-    let memory = present.filter { $0.sharesMemoryWith == nil }
+    let read = present.filter { $0.condition != .denied }
+    if read.isEmpty, !present.isEmpty { return .denied(naive: naive) }
+    let memory = read.filter { $0.sharesMemoryWith == nil }
       .reduce(PageCounts().breakdown(CountQuality())) { $0 + $1.memory }
-    if processes.contains(where: { $0.condition == .denied }) {
-      return TreeTotal(
-        distinct: .denied, naive: naive, copyOnWrite: .denied, copiesMade: .denied,
-        couldStillCopy: .denied, memory: memory)
-    }
-    let totals = TreeArithmetic(session, spaces)
     let known: Exactness = lost.isEmpty && listing.knowsSharedSpaces ? .exact : .estimate
     let figure = { (pages: UInt64, exactness: Exactness) in
       MemoryFigure(bytes: pages * Kernel.pageSize, exactness: max(known, exactness))
     }
     let frames: Exactness = session.system.showsFrames ? .exact : .estimate
-    let could = totals.couldStillCopy()
+    let distinct = totals.distinct()
+    let swapped = totals.swapped()
+    let sharing = spaces.reduce(frames) { max($0, $1.quality.sharing) }
     return TreeTotal(
-      distinct: figure(totals.distinct(), frames),
+      distinct: figure(distinct.all, frames),
+      private: figure(distinct.private, sharing),
+      sharedAnonymous: figure(distinct.sharedAnonymous, sharing),
+      files: figure(distinct.files, frames),
+      copyOnWrite: figure(distinct.copyOnWrite, sharing),
+      swap: figure(swapped.pages, swapped.exactness),
       naive: naive,
-      copyOnWrite: memory.copyOnWrite,
-      copiesMade: figure(session.copiesMade, frames),
-      couldStillCopy: figure(could.pages, max(could.exactness, memory.copyOnWrite.exactness)),
+      differing: figure(session.differing, frames),
+      couldStillCopy: figure(could.pages, could.exactness),
       memory: memory)
   }
 }

@@ -31,7 +31,7 @@ struct DemoFork: ParsableCommand {
   var dirtyChildren = 10
 
   @Option(help: "The unit of the tables.")
-  var units: ByteUnit = .MiB
+  var units: ByteUnit = .auto
 
   func validate() throws {
     guard megabytes >= 1, megabytes <= 1 << 20 else {

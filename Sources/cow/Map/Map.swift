@@ -24,9 +24,23 @@ struct Map: ParsableCommand {
     let text = MapText(
       columns: Terminal.size?.columns ?? 80, style: Style(isEnabled: Terminal.hasColors),
       units: units)
+    let limit = svg == nil ? text.cellLimit : MapPicture.cellLimit
+    let (process, picture) = try Self.picture(of: pid, cells: limit)
+    guard let svg else {
+      try StandardOutput.write(text.text(process, picture))
+      return
+    }
+    try write(MapPicture(units: units).text(process, picture), to: svg)
+  }
+
+  /// Reads a process for a picture of at most so many cells.
+  static func picture(
+    of pid: Int32, cells: Int
+  ) throws(ToolError) -> (ProcessMemory, AddressSpacePicture) {
     var options = AccountingOptions()
-    options.pictureCells = svg == nil ? text.cellLimit : MapPicture.cellLimit
-    let tree = try accounting { () throws(AccountingError) in
+    options.pictureCells = cells
+    options.includesMappings = true
+    let tree = try accounting { [options] () throws(AccountingError) in
       try ProcessTree(pids: [pid], options: options)
     }
     if let obstacle = StatObstacle(tree) { throw obstacle.error }
@@ -35,11 +49,7 @@ struct Map: ParsableCommand {
     else {
       throw ToolError(.dataError, "process \(pid) has no memory of its own to draw")
     }
-    guard let svg else {
-      try StandardOutput.write(text.text(process, picture))
-      return
-    }
-    try write(MapPicture(units: units).text(process, picture), to: svg)
+    return (process, picture)
   }
 
   private func write(_ text: String, to path: String) throws(ToolError) {

@@ -2,7 +2,7 @@ internal import MemoryAccounting
 
 /// What a cell of the picture is coloured by.
 enum MapCategory: CaseIterable {
-  case copyOnWrite, `private`, zero, file, readOnly, swapped, protected
+  case copyOnWrite, unwritten, zero, protected, `private`, file, readOnly, swapped
 
   init(_ cell: AddressSpacePicture.Cell) {
     let populated = cell.pages.values.reduce(0, +)
@@ -14,7 +14,8 @@ enum MapCategory: CaseIterable {
     case .sharedAnonymous, .merged: self = .copyOnWrite
     case .private: self = .private
     case .zero: self = .zero
-    case .unwrittenFile, .shared: self = .file
+    case .unwrittenFile: self = .unwritten
+    case .shared: self = .file
     case .sharedReadOnly: self = .readOnly
     case .swapped: self = .swapped
     }
@@ -22,13 +23,14 @@ enum MapCategory: CaseIterable {
 
   var title: String {
     switch self {
-    case .copyOnWrite: "copy-on-write, shared"
-    case .private: "private"
+    case .copyOnWrite: "shared by fork, or merged"
+    case .unwritten: "file, not written yet"
     case .zero: "zero pages"
+    case .protected: "userfault-protected"
+    case .private: "private"
     case .file: "file or shared memory"
     case .readOnly: "shared read-only"
     case .swapped: "swapped"
-    case .protected: "userfault-protected"
     }
   }
 
@@ -38,6 +40,7 @@ enum MapCategory: CaseIterable {
     case .copyOnWrite: "c"
     case .private: "p"
     case .zero: "0"
+    case .unwritten: "w"
     case .file: "f"
     case .readOnly: "r"
     case .swapped: "s"
@@ -51,6 +54,7 @@ enum MapCategory: CaseIterable {
     case .copyOnWrite: 214
     case .private: 71
     case .zero: 245
+    case .unwritten: 220
     case .file: 67
     case .readOnly: 37
     case .swapped: 97
@@ -64,6 +68,7 @@ enum MapCategory: CaseIterable {
     case .copyOnWrite: "#ffaf00"
     case .private: "#5faf5f"
     case .zero: "#8a8a8a"
+    case .unwritten: "#ffd700"
     case .file: "#5f87af"
     case .readOnly: "#00afaf"
     case .swapped: "#875faf"
@@ -77,7 +82,8 @@ enum MapCategory: CaseIterable {
     case .copyOnWrite: memory.sharedAnonymous + memory.merged
     case .private: memory.private
     case .zero: memory.zero
-    case .file: memory.unwrittenFile + memory.shared
+    case .unwritten: memory.unwrittenFile
+    case .file: memory.shared
     case .readOnly: memory.sharedReadOnly
     case .swapped: memory.swapped
     case .protected: memory.userfaultProtected

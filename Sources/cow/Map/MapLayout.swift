@@ -8,6 +8,8 @@ struct MapLayout {
     let address: UInt64
     /// `nil` for a gap.
     let cells: [MapCategory?]
+    /// Where each cell begins.
+    let addresses: [UInt64]
   }
 
   let rows: [Row]
@@ -22,7 +24,9 @@ struct MapLayout {
     }
     rows = stride(from: 0, to: all.count, by: cellsPerRow).map { start in
       let row = all[start..<min(start + cellsPerRow, all.count)]
-      return Row(address: row.first?.address ?? 0, cells: row.map(\.category))
+      return Row(
+        address: row.first?.address ?? 0, cells: row.map(\.category),
+        addresses: row.map(\.address))
     }
   }
 }

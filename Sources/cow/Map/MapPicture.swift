@@ -4,7 +4,7 @@ internal import MemoryAccounting
 struct MapPicture {
   private static let cellsPerRow = 128
   private static let cellSize = 7
-  private static let labelWidth = 110
+  private static let labelWidth = 230
   private static let margin = 16
   private static let titleHeight = 44
   private static let legendWidth = 250
@@ -18,6 +18,7 @@ struct MapPicture {
 
   func text(_ process: ProcessMemory, _ picture: AddressSpacePicture) -> String {
     let rows = MapLayout(picture, cellsPerRow: Self.cellsPerRow).rows
+    let names = MapNames(process.mappings)
     let left = Self.margin + Self.labelWidth
     let top = Self.margin + Self.titleHeight
     let legendLeft = left + Self.cellsPerRow * Self.cellSize + Self.margin
@@ -33,7 +34,8 @@ struct MapPicture {
       "<text x=\"\(left)\" y=\"\(Self.margin + 12)\" font-size=\"15\" fill=\"#222222\">"
         + "Address space of \(process.id) (\(escaped(process.process.name.printable)))</text>",
       "<text x=\"\(left)\" y=\"\(Self.margin + 30)\" fill=\"#555555\">"
-        + "one cell is \(units.text(picture.bytesPerCell)); empty cells are gaps</text>",
+        + "\(escaped(MapSummary(process.memory).text(units))); one cell is "
+        + "\(units.text(picture.bytesPerCell)), empty cells are gaps</text>",
     ]
     for (index, row) in rows.enumerated() {
       let y = top + index * Self.cellSize
@@ -41,9 +43,10 @@ struct MapPicture {
       if index % 2 == 0 {
         lines.append(
           "<text x=\"\(left - 8)\" y=\"\(y + Self.cellSize + 3)\" text-anchor=\"end\" "
-            + "fill=\"#777777\">\(String(row.address, radix: 16))</text>")
+            + "fill=\"#777777\">\(escaped(names.name(at: row.address).prefix(20).description)) "
+            + "\(String(row.address, radix: 16))</text>")
       }
-      lines.append(contentsOf: rectangles(row.cells, left, y))
+      lines.append(contentsOf: rectangles(row, names, left, y))
     }
     for (index, category) in MapCategory.allCases.enumerated() {
       lines.append(contentsOf: legend(category, process.memory, legendLeft, top + index * 22))
@@ -52,16 +55,24 @@ struct MapPicture {
     return lines.joined(separator: "\n") + "\n"
   }
 
-  /// One rectangle for each run of equal cells.
-  private func rectangles(_ cells: [MapCategory?], _ left: Int, _ y: Int) -> [String] {
+  /// One rectangle for each run of equal cells of a mapping, whose name it has.
+  private func rectangles(_ row: MapLayout.Row, _ names: MapNames, _ left: Int, _ y: Int)
+    -> [String]
+  {
+    let cells = row.cells
+    let mappings = row.addresses.map { names.index(at: $0) }
     var lines: [String] = []
     var start = 0
-    for end in 1...max(cells.count, 1) where end >= cells.count || cells[end] != cells[start] {
+    for end in 1...max(cells.count, 1)
+    where end >= cells.count || cells[end] != cells[start] || mappings[end] != mappings[start] {
       if start < cells.count, let category = cells[start] {
+        let address = row.addresses[start]
         lines.append(
           "<rect x=\"\(left + start * Self.cellSize)\" y=\"\(y)\" "
             + "width=\"\((end - start) * Self.cellSize)\" height=\"\(Self.cellSize)\" "
-            + "fill=\"\(category.hex)\"/>")
+            + "fill=\"\(category.hex)\"><title>"
+            + escaped(MappingName(names.name(at: address), start: address).text)
+            + "</title></rect>")
       }
       start = end
     }

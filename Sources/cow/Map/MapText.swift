@@ -3,8 +3,11 @@ internal import MemoryAccounting
 /// The picture of an address space for the terminal: two cells to a character, one above the other
 /// (half blocks), or a letter for each cell where there are no colours.
 struct MapText {
-  /// Room for the address in front of each line.
-  private static let labelWidth = 13
+  /// Room for the address in front of each line, and for the name of the mapping there where there is
+  /// any.
+  private static let addressWidth = 13
+  private static let nameWidth = 16
+  private static let mappingLimit = 10
   /// As many rows of cells as stay readable; larger processes get more pages in a cell.
   private static let cellRows = 48
 
@@ -13,18 +16,23 @@ struct MapText {
   private let units: ByteUnit
 
   init(columns: Int, style: Style, units: ByteUnit) {
-    self.columns = max(columns, Self.labelWidth + 8)
+    self.columns = max(columns, Self.addressWidth + 8)
     self.style = style
     self.units = units
   }
 
-  private var cellsPerRow: Int { columns - Self.labelWidth }
+  private var showsNames: Bool { columns >= 60 }
+
+  private var cellsPerRow: Int {
+    columns - Self.addressWidth - (showsNames ? Self.nameWidth + 1 : 0)
+  }
 
   /// How many cells the picture may have: a part of the room is left for gaps.
   var cellLimit: Int { cellsPerRow * (style.isEnabled ? Self.cellRows : Self.cellRows / 2) * 4 / 5 }
 
   func text(_ process: ProcessMemory, _ picture: AddressSpacePicture) -> String {
     let rows = MapLayout(picture, cellsPerRow: cellsPerRow).rows
+    let names = MapNames(process.mappings)
     var lines = [
       style.bold("\(process.id) \(process.process.name.printable)")
         + ": one cell is \(units.text(picture.bytesPerCell)) of address space"
@@ -32,21 +40,46 @@ struct MapText {
     if style.isEnabled {
       for index in stride(from: 0, to: rows.count, by: 2) {
         let lower = index + 1 < rows.count ? rows[index + 1].cells : []
-        lines.append(label(rows[index].address) + halfBlocks(rows[index].cells, lower))
+        lines.append(label(rows[index].address, names) + halfBlocks(rows[index].cells, lower))
       }
     } else {
       for row in rows {
-        lines.append(label(row.address) + String(row.cells.map { $0?.letter ?? " " }))
+        lines.append(label(row.address, names) + String(row.cells.map { $0?.letter ?? " " }))
       }
     }
     lines.append("")
     for category in MapCategory.allCases { lines.append(legend(category, process.memory)) }
+    lines += ["", Columns.fitted(MapSummary(process.memory).text(units), columns), ""]
+    lines += mappingTable(names, process.mappings.count)
     return lines.joined(separator: "\n") + "\n"
   }
 
-  private func label(_ address: UInt64) -> String {
-    let digits = String(address, radix: 16)
-    return style.dim(String(repeating: " ", count: max(12 - digits.count, 0)) + digits + " ")
+  private func label(_ address: UInt64, _ names: MapNames) -> String {
+    let number = Columns.right(String(address, radix: 16), 12) + " "
+    guard showsNames else { return style.dim(number) }
+    let name = Columns.fitted(names.name(at: address), Self.nameWidth)
+    return style.dim(number + Columns.left(name, Self.nameWidth + 1))
+  }
+
+  private func mappingTable(_ names: MapNames, _ count: Int) -> [String] {
+    let largest = names.largest(Self.mappingLimit)
+    let text = { (figure: MemoryFigure) in
+      figure.bytes.map { figure.exactness.mark + units.text($0) } ?? "denied"
+    }
+    let rows = largest.map { mapping in
+      [
+        text(mapping.memory.resident), text(mapping.memory.copyOnWriteColumn),
+        text(mapping.memory.private),
+        MappingName(mapping.name, start: mapping.addresses.lowerBound).text,
+      ]
+    }
+    var lines = Columns.table(
+      [["RES", "COW", "PRIVATE", "LARGEST MAPPINGS"]] + rows, width: columns)
+    lines[0] = style.bold(lines[0])
+    if count > rows.count {
+      lines.append(Columns.fitted("all \(count) of them: cow stat --maps", columns))
+    }
+    return lines
   }
 
   private func halfBlocks(_ upper: [MapCategory?], _ lower: [MapCategory?]) -> String {
@@ -80,6 +113,6 @@ struct MapText {
     let mark = figure.exactness == .estimate ? "~" : ""
     let amount = figure.bytes.map { mark + units.text($0) } ?? "denied"
     let name = category.title
-    return "  \(sign)  \(name)\(String(repeating: " ", count: max(24 - name.count, 1)))\(amount)"
+    return "  \(sign)  \(name)\(String(repeating: " ", count: max(28 - name.count, 1)))\(amount)"
   }
 }

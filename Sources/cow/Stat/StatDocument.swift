@@ -3,17 +3,34 @@ internal import MemoryAccounting
 
 /// The figures of `cow stat` for other programs, under fixed names.
 struct StatDocument {
-  private let tree: ProcessTree
+  /// The version of the JSON; a change that old readers would misunderstand makes it the next.
+  static let version = 1
 
-  init(_ tree: ProcessTree) { self.tree = tree }
+  private let tree: ProcessTree
+  private let moment: SampleMoment
+
+  init(_ tree: ProcessTree, at moment: SampleMoment = .now()) {
+    self.tree = tree
+    self.moment = moment
+  }
 
   /// JSON. Figures are numbers of bytes; those that are denied, and those that a process has not (what
-  /// parted from a parent that was not read), are null. `estimates` names those that are not exact.
-  func json() throws(ToolError) -> String {
+  /// parted from a parent that was not read), are null. `estimates` names those that are not exact, `bounds`
+  /// those that are exact or less.
+  func json() throws(ToolError) -> String { try json([.prettyPrinted]) }
+
+  /// The same on one line, for which mappings are cut short: those that hold no memory are left out, and
+  /// of the others the amounts that are 0.
+  func jsonLine() throws(ToolError) -> String { try json([], isShort: true) }
+
+  private func json(
+    _ formatting: JSONEncoder.OutputFormatting, isShort: Bool = false
+  ) throws(ToolError) -> String {
     let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    encoder.outputFormatting = formatting.union([.sortedKeys, .withoutEscapingSlashes])
     do {
-      return String(decoding: try encoder.encode(Root(tree)), as: UTF8.self) + "\n"
+      let root = Root(tree, moment, isShort: isShort)
+      return String(decoding: try encoder.encode(root), as: UTF8.self) + "\n"
     } catch {
       throw ToolError(.software, "cannot encode the figures: \(error)")
     }
@@ -25,7 +42,7 @@ struct StatDocument {
     var lines: [String] = []
     if includingMappings {
       lines.append(
-        (["pid", "start", "end", "permissions", "mapping"] + FigureSet(.denied).names)
+        (["pid", "start", "end", "permissions", "mapping"] + FigureSet(mapping: nil).names)
           .joined(separator: ","))
     } else {
       lines.append(
@@ -47,7 +64,7 @@ struct StatDocument {
           "0x" + String(mapping.addresses.upperBound, radix: 16), mapping.permissions,
           quoted(mapping.name),
         ]
-        lines.append((head + FigureSet(mapping.memory).values).joined(separator: ","))
+        lines.append((head + FigureSet(mapping: mapping).values).joined(separator: ","))
       }
     }
     return lines.joined(separator: "\n") + "\n"
@@ -65,9 +82,11 @@ struct FigureSet: Encodable {
 
   init(_ memory: MemoryBreakdown) {
     figures = [
-      ("residentBytes", memory.resident), ("copyOnWriteBytes", memory.copyOnWrite),
-      ("privateBytes", memory.private), ("sharedBytes", memory.shared),
-      ("sharedReadOnlyBytes", memory.sharedReadOnly), ("swappedBytes", memory.swapped),
+      ("residentBytes", memory.resident), ("uniqueBytes", memory.unique),
+      ("copyOnWriteBytes", memory.copyOnWrite), ("privateBytes", memory.private),
+      ("sharedBytes", memory.shared), ("sharedReadOnlyBytes", memory.sharedReadOnly),
+      ("hugetlbBytes", memory.hugetlb), ("swappedBytes", memory.swapped),
+      ("swappedSharedBytes", memory.swappedShared),
       ("userfaultProtectedBytes", memory.userfaultProtected),
       ("sharedAnonymousBytes", memory.sharedAnonymous),
       ("unwrittenFileBytes", memory.unwrittenFile), ("zeroBytes", memory.zero),
@@ -78,18 +97,52 @@ struct FigureSet: Encodable {
   init(process: ProcessMemory?) {
     figures =
       FigureSet(process?.memory ?? .denied).figures + [
-        ("divergedBytes", process?.diverged), ("freshBytes", process?.fresh),
+        ("differingBytes", process?.differing), ("freshBytes", process?.fresh),
+        ("proportionalBytes", process?.proportional?.resident),
+        ("swapProportionalBytes", process?.proportional?.swapped),
+        ("freedBytes", process?.freed.certain), ("freedAtMostBytes", process?.freed.atMost),
+        ("treeBytes", process?.subtree?.distinct), ("treeSwapBytes", process?.subtree?.swap),
+        ("treeFreedBytes", process?.subtree?.freed.certain),
+        ("treeFreedAtMostBytes", process?.subtree?.freed.atMost),
+        ("writtenBytes", process?.writers?.process),
+        ("writtenByParentBytes", process?.writers?.parent),
+        ("writtenByUnknownBytes", process?.writers?.unknown),
+      ]
+  }
+
+  init(mapping: MappingMemory?) {
+    figures =
+      FigureSet(mapping?.memory ?? .denied).figures + [
+        ("differingBytes", mapping?.differing), ("writtenBytes", mapping?.writers?.process),
+        ("writtenByParentBytes", mapping?.writers?.parent),
+        ("writtenByUnknownBytes", mapping?.writers?.unknown),
       ]
   }
 
   init(_ total: TreeTotal) {
-    let sums = FigureSet(total.memory).figures.filter { $0.name != "copyOnWriteBytes" }
+    figures = [
+      ("distinctBytes", total.distinct), ("privateBytes", total.private),
+      ("sharedAnonymousBytes", total.sharedAnonymous), ("fileBytes", total.files),
+      ("copyOnWriteBytes", total.copyOnWrite), ("swapBytes", total.swap),
+      ("naiveBytes", total.naive), ("differingBytes", total.differing),
+      ("couldStillCopyBytes", total.couldStillCopy),
+    ]
+  }
+
+  init(_ group: ProcessGroup) {
+    figures = [
+      ("distinctBytes", group.total?.distinct), ("swapBytes", group.total?.swap),
+      ("freedBytes", group.total?.freed.certain), ("freedAtMostBytes", group.total?.freed.atMost),
+    ]
+  }
+
+  /// The sums over the processes of a group.
+  init(sumsOf group: ProcessGroup) {
     figures =
-      [
-        ("distinctBytes", total.distinct), ("naiveBytes", total.naive),
-        ("copyOnWriteBytes", total.copyOnWrite), ("copiesMadeBytes", total.copiesMade),
-        ("couldStillCopyBytes", total.couldStillCopy),
-      ] + sums
+      FigureSet(group.memory).figures + [
+        ("proportionalBytes", group.proportional?.resident),
+        ("swapProportionalBytes", group.proportional?.swapped),
+      ]
   }
 
   var names: [String] { figures.map(\.name) }
@@ -110,8 +163,23 @@ struct FigureSet: Encodable {
       }
     }
     try container.encode(exactness, forKey: Key("exactness"))
-    let estimates = figures.filter { $0.figure?.exactness == .estimate }.map(\.name)
-    try container.encode(estimates, forKey: Key("estimates"))
+    let named = { (exactness: Exactness) in
+      figures.filter { $0.figure?.exactness == exactness }.map(\.name)
+    }
+    try container.encode(named(.estimate), forKey: Key("estimates"))
+    try container.encode(named(.bound), forKey: Key("bounds"))
+  }
+
+  /// The figures that are not 0, and those that are denied; what is not exact is named where anything is.
+  func encodeShort(to encoder: any Encoder) throws {
+    var container = encoder.container(keyedBy: Key.self)
+    var estimates: [String] = []
+    for (name, figure) in figures {
+      guard let figure, figure.bytes != 0 else { continue }
+      try container.encode(figure.bytes, forKey: Key(name))
+      if figure.exactness == .estimate { estimates.append(name) }
+    }
+    if !estimates.isEmpty { try container.encode(estimates, forKey: Key("estimates")) }
   }
 
   private struct Key: CodingKey {
@@ -125,44 +193,86 @@ struct FigureSet: Encodable {
 }
 
 private struct Root: Encodable {
+  let version = StatDocument.version
+  let time: String
+  let uptimeSeconds: Double
+  let bootID: String?
   let exactness: Exactness
   let processes: [Process]
-  let total: FigureSet
+  let groups: [Group]?
+  let total: Total
 
-  init(_ tree: ProcessTree) {
+  init(_ tree: ProcessTree, _ moment: SampleMoment, isShort: Bool) {
+    time = moment.time
+    uptimeSeconds = moment.uptimeSeconds
+    bootID = moment.bootID
     exactness = tree.total.exactness
-    processes = tree.processes.map(Process.init)
-    total = FigureSet(tree.total)
+    processes = tree.processes.map { Process(process: $0, isShort: isShort) }
+    groups = tree.groups.isEmpty ? nil : tree.groups.map(Group.init)
+    total = Total(tree.total)
+  }
+
+  /// The totals, of different pages; and the sums over the processes under a name of their own.
+  struct Total: Encodable {
+    let total: TreeTotal
+
+    init(_ total: TreeTotal) { self.total = total }
+
+    func encode(to encoder: any Encoder) throws {
+      var container = encoder.container(keyedBy: Key.self)
+      try container.encode(FigureSet(total.memory), forKey: .sums)
+      try FigureSet(total).encode(to: encoder)
+    }
+
+    enum Key: CodingKey { case sums }
   }
 
   struct Process: Encodable {
     let process: ProcessMemory
-
-    init(_ process: ProcessMemory) { self.process = process }
+    let isShort: Bool
 
     func encode(to encoder: any Encoder) throws {
       var container = encoder.container(keyedBy: Key.self)
       try container.encode(process.id, forKey: .pid)
       try container.encode(process.process.parent, forKey: .parent)
       try container.encode(process.process.name, forKey: .name)
+      try container.encode(process.process.startTicks, forKey: .startTicks)
       try container.encode(process.process.user, forKey: .user)
       try container.encode(process.condition, forKey: .condition)
       try container.encode(process.sharesMemoryWith, forKey: .sharesMemoryWith)
       if !process.mappings.isEmpty {
-        try container.encode(process.mappings.map(Mapping.init), forKey: .mappings)
+        let mappings = process.mappings.filter { mapping in
+          !isShort || mapping.memory.resident.bytes != 0 || mapping.memory.swapped.bytes != 0
+        }.map { Mapping(mapping: $0, isShort: isShort) }
+        try container.encode(mappings, forKey: .mappings)
       }
       try FigureSet(process: process).encode(to: encoder)
     }
 
     enum Key: CodingKey {
-      case pid, parent, name, user, condition, sharesMemoryWith, mappings
+      case pid, parent, name, startTicks, user, condition, sharesMemoryWith, mappings
     }
+  }
+
+  struct Group: Encodable {
+    let group: ProcessGroup
+
+    init(_ group: ProcessGroup) { self.group = group }
+
+    func encode(to encoder: any Encoder) throws {
+      var container = encoder.container(keyedBy: Key.self)
+      try container.encode(group.name, forKey: .name)
+      try container.encode(group.pids, forKey: .pids)
+      try container.encode(FigureSet(sumsOf: group), forKey: .sums)
+      try FigureSet(group).encode(to: encoder)
+    }
+
+    enum Key: CodingKey { case name, pids, sums }
   }
 
   struct Mapping: Encodable {
     let mapping: MappingMemory
-
-    init(_ mapping: MappingMemory) { self.mapping = mapping }
+    let isShort: Bool
 
     func encode(to encoder: any Encoder) throws {
       var container = encoder.container(keyedBy: Key.self)
@@ -170,7 +280,8 @@ private struct Root: Encodable {
       try container.encode(mapping.addresses.upperBound, forKey: .end)
       try container.encode(mapping.permissions, forKey: .permissions)
       try container.encode(mapping.name, forKey: .name)
-      try FigureSet(mapping.memory).encode(to: encoder)
+      let figures = FigureSet(mapping: mapping)
+      if isShort { try figures.encodeShort(to: encoder) } else { try figures.encode(to: encoder) }
     }
 
     enum Key: CodingKey {

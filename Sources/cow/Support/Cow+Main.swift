@@ -17,6 +17,7 @@ extension Cow {
       if CommandLine.arguments.isEmpty {
         throw ToolError(.unavailable, "/proc cannot be read: is it mounted?")
       }
+      try refuseUnknownCommand()
       var command = try Cow.parseAsRoot()
       if var asynchronous = command as? any AsyncParsableCommand {
         try await asynchronous.run()
@@ -26,5 +27,16 @@ extension Cow {
     } catch {
       ToolError.exit(for: error)
     }
+  }
+
+  /// Says which command was meant; the parser would call it an unexpected argument.
+  private static func refuseUnknownCommand() throws(ToolError) {
+    guard let typed = CommandLine.arguments.dropFirst().first, !typed.hasPrefix("-") else { return }
+    let commands = configuration.subcommands.map { $0._commandName }
+    if commands.contains(typed) || typed == "help" { return }
+    let hint =
+      Suggestion.nearest(to: typed, among: commands)
+      .map { "did you mean 'cow \($0)'?" } ?? "the commands are \(commands.joined(separator: ", "))"
+    throw ToolError(.usage, "there is no command '\(typed.printable)': \(hint)")
   }
 }

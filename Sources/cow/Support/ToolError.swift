@@ -40,6 +40,18 @@ struct ToolError: Error {
   init(_ exitCode: SystemExit, _ message: String) {
     self.exitCode = exitCode
     self.message = message
+    isReaderGone = false
+  }
+
+  /// Whoever read our output has read enough, as `head` does: no failure that anyone wants to hear of.
+  static let readerGone = ToolError(isReaderGone: true)
+
+  private let isReaderGone: Bool
+
+  private init(isReaderGone: Bool) {
+    exitCode = .inputOutput
+    message = "the reader of the output has gone"
+    self.isReaderGone = isReaderGone
   }
 
   /// Ends the process as the error asks: one line on standard error and its exit code.
@@ -47,6 +59,7 @@ struct ToolError: Error {
   /// Requests for help are not failures and go to standard output, as the argument parser has them.
   static func exit(for error: any Error) -> Never {
     if let error = error as? ToolError {
+      if error.isReaderGone { endQuietly() }
       report(error.message)
       terminate(error.exitCode.rawValue)
     }
@@ -63,6 +76,13 @@ struct ToolError: Error {
     let line = message.split(separator: "\n").joined(separator: " ")
     _ = try? FileDescriptor.standardError.writeAll("cow: \(line)\n".utf8)
   }
+}
+
+/// Ends as any program does whose reader has gone: by `SIGPIPE`, which was ignored until now.
+private func endQuietly() -> Never {
+  _ = signal(SIGPIPE, SIG_DFL)
+  _ = raise(SIGPIPE)
+  terminate(SystemExit.inputOutput.rawValue)
 }
 
 /// `exit(3)`, under a name that does not hide behind the member functions called `exit`.

@@ -12,9 +12,11 @@ struct Top: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Watch how much of the memory of processes is copy-on-write, and what is copied.",
     discussion: """
-      RES is read on every refresh. The other figures need page tables to be read, which costs the \
-      processes time too: a few of them are scanned at a time, in turn, within the duty cycle. \
-      COPIED is what parted from the parent process between the last two scans.
+      Without a choice of processes, all are shown. Press ? for what the columns mean and for the \
+      keys. RES is new on every refresh; the other figures need page tables to be read, as often as \
+      --duty allows.
+
+      Where the output is no terminal, one screen is printed after the other.
       """)
 
   @OptionGroup var selection: ProcessSelection
@@ -22,11 +24,23 @@ struct Top: ParsableCommand {
   @Option(help: "Seconds between two refreshes.")
   var interval: Double = 2
 
-  @Option(help: "The share of one core that scans may use, in percent.")
+  @Option(help: "The share of one processor that reading page tables may take, in percent.")
   var duty: Double = 5
 
-  @Option(help: "Sort by this figure, largest first.")
-  var sort: TopOrder = .cow
+  @Option(help: "Sort by this column, largest first.")
+  var sort: TopColumn = .cow
+
+  @Flag(help: "Show a list, not a tree.")
+  var flat = false
+
+  @Option(help: "Put processes together by program name, control group or user.")
+  var by: GroupKey?
+
+  @Flag(
+    help: """
+      Show proportional sizes (PSS), as is done anyhow where it costs the processes nothing: for root.
+      """)
+  var pss = false
 
   @Option(help: "End after this many refreshes.")
   var count: Int?
@@ -46,50 +60,22 @@ struct Top: ParsableCommand {
 
   func run() throws {
     raiseOpenFileLimit()
-    if let signal = try watch() {
-      // Whoever started the command is to see that a signal ended it.
-      _ = raise(signal)
-    }
-  }
-
-  /// Shows refreshes until it is told to end; returns the signal that did.
-  private func watch() throws(ToolError) -> Int32? {
-    var model = TopModel(selection, duty: duty / 100, interval: interval)
-    try model.refresh()
+    var state = TopState(sort: sort)
+    if let by { state.layout = .groups(by) } else if flat { state.layout = .flat }
     let screen = try Screen.open()
-    var order = sort
-    var shown = 0
-    while true {
-      try screen.show(frame(model, order))
-      shown += 1
-      if shown == count { return nil }
-      let due = ContinuousClock.now + .seconds(interval)
-      var isDue = false
-      while !isDue {
-        switch screen.wait(seconds: (due - .now) / .seconds(1)) {
-        case .timeout: isDue = true
-        case .key(UInt8(ascii: "q")), .key(4): return nil
-        case .key(let key):
-          guard let chosen = TopOrder(key: key) else { continue }
-          order = chosen
-          try screen.show(frame(model, order))
-        case .signal(SIGWINCH): try screen.show(frame(model, order))
-        case .signal(SIGTSTP):
-          try screen.suspend()
-          try screen.show(frame(model, order))
-        case .signal(let signal): return signal
-        }
-      }
-      try model.refresh()
-    }
+    var session = try TopSession(
+      selection, state: state, units: units, interval: interval, duty: duty / 100,
+      showsProportional: pss)
+    let signal =
+      screen.isInteractive
+      ? try session.watch(on: screen, count: count) : try session.print(on: screen, count: count)
+    // Whoever started the command is to see that a signal ended it.
+    if let signal { end(by: signal, consume screen) }
   }
 
-  private func frame(_ model: TopModel, _ order: TopOrder) -> [String] {
-    // A terminal that does not tell its size is taken to be the classic one; a file has no end.
-    let size = Terminal.size ?? (80, Terminal.isTerminal ? 24 : .max)
-    let frame = TopFrame(
-      model: model, order: order, units: units, style: Style(isEnabled: Terminal.hasColors),
-      duty: duty / 100)
-    return frame.lines(columns: size.columns, rows: size.rows)
+  /// Gives the terminal back, and only then ends.
+  private func end(by signal: Int32, _ screen: consuming Screen) {
+    _ = consume screen
+    _ = raise(signal)
   }
 }

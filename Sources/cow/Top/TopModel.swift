@@ -6,118 +6,203 @@ internal import MemoryAccounting
   internal import Musl
 #endif
 
-/// What `cow top` knows: all processes by their cheap totals, and for each family the figures of its
-/// last scan.
+/// What `cow top` knows: the processes as they are listed on every refresh, and the figures of the
+/// latest scan.
 struct TopModel {
-  struct Row {
+  /// A process with the figures that are known of it.
+  struct Process {
     let entry: ProcessEntry
-    let resident: MemoryFigure
-    /// `nil` until the process has been scanned.
-    var scanned: ProcessMemory?
-    /// What parted from the parent between the last two scans, `nil` until there were two.
-    var copied: UInt64?
+    let program: String
+    let command: String
+    /// What the kernel's counters say, on every refresh; `nil` when it has ended.
+    let resident: MemoryFigure?
+    /// What the latest scan says, `nil` until there was one.
+    let memory: ProcessMemory?
+    /// What it has copied by writing.
+    let copied: MemoryFigure?
+    /// The growth of that, in bytes a minute.
+    let growth: Double?
+    let hasEnded: Bool
   }
 
-  private(set) var rows: [Row] = []
-  /// The scan of the only family there is.
+  struct Group {
+    let name: String
+    let group: ProcessGroup
+  }
+
+  private(set) var processes: [Process] = []
+  private(set) var groups: [Group] = []
+  /// What the groups of the latest scan have in common; `nil` if it was of processes.
+  private(set) var groupKey: GroupKey?
+  /// The latest scan of processes.
   private(set) var tree: ProcessTree?
-  /// The share of one core that scans have used since the start.
-  private(set) var usedShare = 0.0
+  /// What all processes of the latest scan, of whichever kind, have together.
+  private(set) var total: TreeTotal?
+  /// The processes that may not be read.
+  private(set) var denied: [ProcessMemory] = []
+  /// What each parent has written to since its children were forked.
+  private var writtenByParents: [Int32: MemoryFigure] = [:]
+  private(set) var places: [CopyRanking.Place] = []
+  /// The growth of what was copied in all, in bytes a minute.
+  private(set) var growth: Double?
+  /// The share of one core that scans have taken since the start.
+  private(set) var scanShare = 0.0
+  /// Whether nothing that was asked for is there any more.
+  private(set) var hasEnded = false
+  /// The first scan of processes, to compare later ones with.
+  private(set) var baseline: ProcessTree?
+  private(set) var baselineMoment = SampleMoment.now()
 
   private let selection: ProcessSelection
-  private var budget: ScanBudget
-  private var scans: [Int32: Scan] = [:]
+  private let showsProportional: Bool
+  private var entries: [ProcessEntry] = []
+  private var ended: [ProcessEntry] = []
+  private var history = CopyHistory()
+  private var ranking = CopyRanking()
   private var scanSeconds = 0.0
-  private let start: Double
-  private var latest: Double
+  private let start = seconds(of: CLOCK_MONOTONIC)
 
-  private struct Scan {
-    var time: Double
-    var processes: [Int32: ProcessMemory]
-    var copied: [Int32: UInt64]
-  }
+  private static let total = "total"
 
-  init(_ selection: ProcessSelection, duty: Double, interval: Double) {
+  /// - Throws: `ToolError` if there is nothing to show.
+  init(_ selection: ProcessSelection, showsProportional: Bool) throws(ToolError) {
     self.selection = selection
-    budget = ScanBudget(duty: duty, interval: interval)
-    start = seconds(of: CLOCK_MONOTONIC)
-    latest = start
+    self.showsProportional = showsProportional
+    let found = try selection.find()
+    entries = found.entries
+    update()
   }
 
-  /// Lists the processes and scans as many families as the budget allows, those first whose last scan
-  /// is the oldest.
-  mutating func refresh() throws(ToolError) {
-    let now = seconds(of: CLOCK_MONOTONIC)
-    budget.earn(seconds: now - latest)
-    latest = now
-    let entries = try listed()
-    let families = Self.families(entries)
-    scans = scans.filter { families[$0.key] != nil }
-    let due = families.sorted { left, right in
-      let first = scans[left.key]?.time ?? -1
-      let second = scans[right.key]?.time ?? -1
-      return (first, left.key) < (second, right.key)
+  /// What is shown of `processes`.
+  init(processes: [Process]) {
+    selection = ProcessSelection()
+    showsProportional = false
+    self.processes = processes
+  }
+
+  /// Lists the processes anew. Those that were named and have ended stay, with their last figures.
+  mutating func list() throws(ToolError) {
+    let now = try selection.find(mayBeEmpty: true).entries
+    let listed = Set(now)
+    for entry in entries where selection.pids.contains(entry.pid) {
+      // The same process under another name, or with another parent, has not ended.
+      let isThere = now.contains { $0.pid == entry.pid && $0.startTicks == entry.startTicks }
+      if !listed.contains(entry), !isThere { ended.append(entry) }
     }
-    for (root, members) in due where budget.allowsScan { try scan(root, members) }
-    rows = entries.map(row)
-    usedShare = scanSeconds / max(seconds(of: CLOCK_MONOTONIC) - start, 0.001)
-    if families.count != 1 { tree = nil }
+    entries = now
+    // One that its parent has not collected yet has ended, too.
+    hasEnded = now.allSatisfy(\.isZombie) && selection.isOfNamed
+    update()
   }
 
-  private func listed() throws(ToolError) -> [ProcessEntry] {
-    // What was there at first may end while it is watched.
-    guard selection.isEmpty else { return try selection.entries(ignoresEnded: !rows.isEmpty) }
-    return try accounting { () throws(AccountingError) in try ProcessEntry.all() }
-      .filter { !$0.isKernelThread }
+  /// What is to be scanned next.
+  ///
+  /// Where page frame numbers are to be had, proportional sizes cost the processes nothing.
+  func request(by key: GroupKey?) -> Scanner.Request {
+    Scanner.Request(
+      entries: entries, key: key,
+      includesProportional: showsProportional || total?.distinct.exactness == .exact)
   }
 
-  /// Processes that are likely to run the same image, a parent and the children of its name, under
-  /// the pid of the first: they must be read together to be compared.
-  private static func families(_ entries: [ProcessEntry]) -> [Int32: [ProcessEntry]] {
-    let byPid = Dictionary(entries.map { ($0.pid, $0) }, uniquingKeysWith: { first, _ in first })
-    var families: [Int32: [ProcessEntry]] = [:]
-    for entry in entries where !entry.isKernelThread {
-      var root = entry
-      var visited: Set<Int32> = [entry.pid]
-      while let parent = byPid[root.parent], parent.name == root.name,
-        visited.insert(parent.pid).inserted
-      {
-        root = parent
-      }
-      families[root.pid, default: []].append(entry)
+  /// Takes the figures of a scan over.
+  mutating func apply(_ new: ProcessTree, by key: GroupKey?, cost: Double, at time: Double) {
+    scanSeconds += cost
+    scanShare = scanSeconds / max(seconds(of: CLOCK_MONOTONIC) - start, 0.001)
+    groupKey = key
+    // What has ended between the listing and the scan has nothing to say.
+    guard new.processes.contains(where: { $0.condition != .gone && $0.condition != .zombie }) else {
+      return
     }
-    return families
-  }
-
-  private mutating func scan(_ root: Int32, _ members: [ProcessEntry]) throws(ToolError) {
-    let before = seconds(of: CLOCK_THREAD_CPUTIME_ID)
-    let tree = try accounting { () throws(AccountingError) in try ProcessTree(entries: members) }
-    let used = seconds(of: CLOCK_THREAD_CPUTIME_ID) - before
-    budget.spend(seconds: used)
-    scanSeconds += used
-    self.tree = tree
-    let previous = scans[root]?.processes ?? [:]
-    var scan = Scan(time: seconds(of: CLOCK_MONOTONIC), processes: [:], copied: [:])
-    for process in tree.processes {
-      scan.processes[process.id] = process
-      if let now = process.diverged?.bytes, let then = previous[process.id]?.diverged?.bytes {
-        scan.copied[process.id] = now - min(now, then)
-      }
+    total = new.total
+    denied = new.processes.filter { $0.condition == .denied }
+    if let key {
+      groups = new.groups.map { Group(name: key.title(of: $0.name), group: $0) }
+    } else {
+      groups = []
+      applyProcesses(new, at: time)
     }
-    scans[root] = scan
+    update()
   }
 
-  private func row(_ entry: ProcessEntry) -> Row {
-    let scan = scans.values.first { $0.processes[entry.pid] != nil }
-    return Row(
-      entry: entry, resident: entry.residentSize(), scanned: scan?.processes[entry.pid],
-      copied: scan?.copied[entry.pid])
+  private mutating func applyProcesses(_ new: ProcessTree, at time: Double) {
+    ranking.note(tree.map { CopySearch(from: $0, to: new).found } ?? [], at: time)
+    places = ranking.places
+    tree = new
+    writtenByParents = [:]
+    for process in new.processes {
+      guard let written = process.writers?.parent, let bytes = written.bytes else { continue }
+      let parent = process.process.parent
+      if writtenByParents[parent]?.bytes ?? 0 <= bytes { writtenByParents[parent] = written }
+    }
+    var amounts: [String: UInt64] = [:]
+    for process in new.processes {
+      amounts[Self.name(process.process)] = copied(by: process)?.bytes
+    }
+    amounts[Self.total] = new.total.differing.bytes
+    history.note(amounts, at: time)
+    growth = history.rate(of: Self.total)
+    if baseline == nil {
+      baseline = new
+      baselineMoment = .now()
+    }
   }
-}
 
-/// The time of a clock; the corresponding system call is `clock_gettime`.
-private func seconds(of clock: clockid_t) -> Double {
-  var time = timespec()
-  unsafe _ = clock_gettime(clock, &time)
-  return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+  /// What a process has written to since its fork or, if it was not forked from one that is read too,
+  /// since it forked its children; where that is not known, what differs from its parent's.
+  private func copied(by process: ProcessMemory) -> MemoryFigure? {
+    guard knowsWriters else { return process.differing }
+    return process.writers?.process ?? writtenByParents[process.id]
+  }
+
+  /// What would be free if all were killed, known where they descend from one that is read, too.
+  var freed: FreedMemory? {
+    guard groupKey == nil, let tree else { return nil }
+    let all = Set(tree.processes.map(\.id))
+    let roots = tree.processes.filter { !all.contains($0.process.parent) }
+    return roots.count == 1 ? roots[0].subtree?.freed : nil
+  }
+
+  /// Whether it is known who wrote to pages that differ.
+  var knowsWriters: Bool { tree?.processes.contains { $0.writers != nil } ?? false }
+
+  private static func name(_ entry: ProcessEntry) -> String { "\(entry.pid) \(entry.startTicks)" }
+
+  private mutating func update() {
+    var memories: [String: ProcessMemory] = [:]
+    for process in tree?.processes ?? [] where process.condition != .gone {
+      memories[Self.name(process.process)] = process
+    }
+    let last = Dictionary(
+      processes.map { (Self.name($0.entry), $0) }, uniquingKeysWith: { first, _ in first })
+    let present = entries.map { entry in
+      Process(
+        entry: entry, program: last[Self.name(entry)]?.program ?? entry.programName().printable,
+        command: Self.command(of: entry), resident: entry.residentSize(),
+        memory: memories[Self.name(entry)],
+        copied: memories[Self.name(entry)].flatMap { copied(by: $0) },
+        growth: history.rate(of: Self.name(entry)),
+        hasEnded: false)
+    }
+    let gone = ended.map { entry in
+      let known = last[Self.name(entry)]
+      return Process(
+        entry: entry, program: known?.program ?? entry.name.printable,
+        command: known?.command ?? entry.name.printable, resident: nil,
+        memory: known?.memory, copied: known?.copied, growth: nil, hasEnded: true)
+    }
+    processes = present + gone
+  }
+
+  private static func command(of entry: ProcessEntry) -> String {
+    let words = entry.commandLine()
+    if words.isEmpty {
+      return entry.isZombie ? "\(entry.name) (zombie)".printable : entry.name.printable
+    }
+    // The folders of a program, and of the script that it runs, say less than what follows.
+    let short = words.enumerated().map { index, word in
+      index < 2 && word.hasPrefix("/")
+        ? word.split(separator: "/").last.map(String.init) ?? word : word
+    }
+    return short.joined(separator: " ").printable
+  }
 }

@@ -41,6 +41,8 @@ struct StatFailureTests {
     let pid = "\(scenario.root)"
     expectFailure(try Tool.run(as: nobody, "stat", pid), 77, pid)
     expectFailure(try Tool.run(as: nobody, "map", pid), 77, pid)
+    expectFailure(try Tool.run(as: nobody, "top", pid), 77, pid)
+    expectFailure(try Tool.run(as: nobody, "record", pid), 77, pid)
     let json = try Tool.run(as: nobody, "stat", pid, "--json")
     #expect(json.status == 77)
     #expect(json.errorLines.count == 1)
@@ -55,25 +57,54 @@ struct StatFailureTests {
     #expect(report.processes[0].estimates == ["residentBytes"])
   }
 
-  @Test("output to a closed pipe")
-  func closedPipe() throws {
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: "/bin/bash")
+  @Test("a process that has gone is left out with a word, and the others are shown")
+  func oneGone() throws {
+    let scenario = try Scenario("fork", "10", "0", "0", "0")
+    for command in [["stat"], ["record", "--count", "1"]] {
+      let result = try Tool.run(
+        program: Tool.path, command + ["\(scenario.root)", "4194304"])
+      #expect(result.status == 0)
+      #expect(result.errors == "cow: there is no process 4194304 (any more): it is left out\n")
+      #expect(result.output.contains("\(scenario.root)"))
+    }
+  }
+
+  @Test(
+    "one denied process does not deny the totals of the others; it is named, with what it hides",
+    .enabled(if: canActAsNobody, "needs root to act as an unprivileged user"))
+  func oneDenied() throws {
+    let scenario = try Scenario("fork", "100", "0", "0", "0")
+    let own = try Scenario(["fork", "2560", "1", "0", "0"], user: nobody)
+    let pids = ["\(scenario.root)", "\(own.root)"]
+    let arguments = ["as-user", "\(nobody)", Tool.path, "stat"] + pids
+    let table = try Tool.run(program: Tool.scenarios, arguments)
+    #expect(table.status == 0)
+    let note = table.output.split(separator: "\n").first { $0.contains("may not be read") }
+    #expect(note?.hasPrefix("\(scenario.root) (accounting-scen) may not be read") == true)
+    #expect(note?.contains("iB of resident memory") == true)
+    let json = try Tool.run(program: Tool.scenarios, arguments + ["--json"])
+    let report = try StatReport(json.output)
+    #expect((10 << 20..<20 << 20).contains(report.total.distinctBytes ?? 0))
+  }
+
+  /// As any program in front of `head`: ended by SIGPIPE (128 + 13 to a shell), without a word.
+  @Test("ends quietly when the reader of its output has gone", arguments: ["stat $$", "top $$"])
+  func closedPipe(command: String) throws {
     // The reader of the pipe ends at once and is waited for, before the tool writes.
-    process.arguments = [
-      "-c",
-      "exec 3> >(exit 0); wait $!; \(Tool.path) stat $$ 2>&1 >&3; echo status $?",
-    ]
-    let output = Pipe()
-    process.standardOutput = output
-    try process.run()
-    let text = String(
-      decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-    process.waitUntilExit()
-    let lines = text.split(separator: "\n")
-    #expect(lines.count == 2, "\(text)")
-    #expect(lines.first?.hasPrefix("cow: cannot write to standard output") == true)
-    #expect(lines.last == "status 74")
+    let result = try Tool.run(
+      program: "/bin/bash",
+      [
+        "-c",
+        "exec 3> >(exit 0); wait $!; \(Tool.path) \(command) 2>&1 >&3; echo status $?",
+      ])
+    #expect(result.output == "status 141\n", "\(result.output)")
+  }
+
+  @Test("a full disk is one clear line")
+  func fullDisk() throws {
+    let result = try Tool.run(
+      program: "/bin/sh", ["-c", "exec \(Tool.path) stat $$ > /dev/full"])
+    expectFailure(result, 74, "standard output")
   }
 
   /// Runs a command of the shell in a mount namespace of its own.

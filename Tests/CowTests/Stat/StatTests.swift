@@ -1,4 +1,5 @@
 import Foundation
+import MemoryAccounting
 import ScenarioSupport
 import Testing
 
@@ -17,25 +18,28 @@ struct StatTests {
     let process = try #require((object["processes"] as? [[String: Any]])?.first)
     for name in [
       "pid", "parent", "name", "residentBytes", "copyOnWriteBytes", "privateBytes", "sharedBytes",
-      "swappedBytes", "divergedBytes", "freshBytes", "userfaultProtectedBytes",
+      "swappedBytes", "uniqueBytes", "hugetlbBytes", "differingBytes", "freshBytes",
+      "userfaultProtectedBytes",
     ] {
       #expect(process[name] != nil, "\(name) is missing")
     }
     let total = try #require(object["total"] as? [String: Any])
     for name in [
-      "distinctBytes", "naiveBytes", "copyOnWriteBytes", "copiesMadeBytes", "couldStillCopyBytes",
+      "distinctBytes", "privateBytes", "sharedAnonymousBytes", "fileBytes", "swapBytes",
+      "naiveBytes", "copyOnWriteBytes", "differingBytes", "couldStillCopyBytes",
     ] {
       #expect(total[name] is NSNumber, "\(name) is missing")
     }
+    #expect((total["sums"] as? [String: Any])?["copyOnWriteBytes"] is NSNumber)
 
     let report = try StatReport(result.output)
     #expect(report.processes.map(\.pid) == [scenario.root] + scenario.children)
     let child = try #require(report[scenario.children[0]])
     #expect(child.parent == scenario.root)
-    let diverged = try #require(child.divergedBytes)
+    let diverged = try #require(child.differingBytes)
     // The buffer's 5 MiB, and a few pages of stack and data.
     #expect((5 * Self.megabyte..<6 * Self.megabyte).contains(diverged))
-    #expect(report[scenario.root]?.divergedBytes == nil)
+    #expect(report[scenario.root]?.differingBytes == nil)
   }
 
   @Test("the descendants are left out on request")
@@ -52,7 +56,11 @@ struct StatTests {
     let found = try StatReport(byName.output)
     #expect(found[scenario.root] != nil)
     #expect(scenario.children.allSatisfy { found[$0] != nil })
-    #expect(found.processes.allSatisfy { $0.name.hasPrefix("accounting-scen") })
+    // Other tests' scenarios may have started other programs.
+    #expect(
+      found.processes.allSatisfy {
+        $0.name.hasPrefix("accounting-scen") || found[$0.parent] != nil
+      })
     let byUser = try Tool.run("stat", "--user", "\(getuid())", "--name", "accounting", "--json")
     #expect(try StatReport(byUser.output)[scenario.root] != nil)
   }
@@ -101,9 +109,53 @@ struct StatTests {
     #expect(!result.output.contains("\u{1B}"))
     let sentence = try #require(lines.last)
     let pattern =
-      #"^4 processes: top counts ~?[0-9.]+ MB; really used [0-9.]+ MB \((exact|estimate)\); "#
-      + #"~?[0-9.]+ MB is shared copy-on-write; at most ~?[0-9.]+ MB more if everyone wrote$"#
+      #"^4 processes: top counts ~?[0-9.]+ MiB; really used [0-9.]+ MiB of RAM \((exact|estimate)\); "#
+      + #"~?[0-9.]+ MiB of it is copy-on-write; at most [~≤]?[0-9.]+ MiB more if everyone wrote$"#
     #expect(sentence.firstMatch(of: try Regex(pattern)) != nil, "\(sentence)")
+  }
+
+  @Test("a process's sub-tree has a total of its own, in JSON, as a column and to sort by")
+  func subtrees() throws {
+    let scenario = try Scenario("family", "2560")
+    let report = try StatReport(try Tool.run("stat", "\(scenario.root)", "--json").output)
+    let tree = report.processes.compactMap(\.treeBytes)
+    try #require(tree.count == 3)
+    #expect(tree[0] == report.total.distinctBytes)
+    #expect(tree[0] > tree[1] + 1000 * 4096)
+    #expect(tree[1] >= tree[2])
+    let table = try Tool.run("stat", "\(scenario.root)", "--sort", "tree").output
+    #expect(table.split(separator: "\n").first?.contains("TREE") == true)
+  }
+
+  @Test("proportional sizes are shown on request, and to nobody who did not ask for them")
+  func proportional() throws {
+    let scenario = try Scenario("fork", "2560", "1", "0", "0")
+    let plain = try StatReport(try Tool.run("stat", "\(scenario.root)", "--json").output)
+    #expect(plain.processes.allSatisfy { $0.proportionalBytes == nil })
+    let report = try StatReport(try Tool.run("stat", "\(scenario.root)", "--pss", "--json").output)
+    for process in report.processes {
+      // Half of the 10 MiB that two processes share, and little else.
+      #expect((5 * Self.megabyte..<6 * Self.megabyte).contains(process.proportionalBytes ?? 0))
+    }
+    #expect(try Tool.run("stat", "\(scenario.root)", "--pss").output.contains("PSS"))
+  }
+
+  @Test("processes are grouped by program, user and control group")
+  func groups() throws {
+    let scenario = try Scenario("exec", "2560")
+    let result = try Tool.run("stat", "\(scenario.root)", "--by", "program", "--json")
+    let groups = try #require(try StatReport(result.output).groups)
+    #expect(groups.map(\.pids.count) == [2, 1])
+    #expect((10 * Self.megabyte..<20 * Self.megabyte).contains(groups[0].distinctBytes ?? 0))
+    let users = try Tool.run("stat", "\(scenario.root)", "--by", "user")
+    #expect(users.output.contains("IF KILLED"))
+    let path = try #require(try ProcessEntry(pid: scenario.root)).controlGroup()
+    guard let path else { try Test.cancel("no control groups here") }
+    let found = try Tool.run(
+      "stat", "--cgroup", path, "--name", "^accounting", "--by", "cgroup", "--json")
+    let group = try StatReport(found.output).groups?.first { $0.pids.contains(scenario.root) }
+    #expect(group?.name == path)
+    #expect(try Tool.run("stat", "--cgroup", "/no/such/group").status == 66)
   }
 
   @Test("the largest come first within the tree when sorted")
@@ -117,9 +169,9 @@ struct StatTests {
   @Test("amounts are printed in the unit that was asked for")
   func units() throws {
     let scenario = try Scenario("fork", "2560", "0", "0", "0")
-    let result = try Tool.run("stat", "\(scenario.root)", "--units", "MiB")
-    #expect(result.output.contains(" MiB"))
-    #expect(!result.output.contains(" MB"))
+    let result = try Tool.run("stat", "\(scenario.root)", "--units", "MB")
+    #expect(result.output.contains(" MB"))
+    #expect(!result.output.contains(" MiB"))
   }
 
   @Test("pages that userfaultfd protects are shown as copy-on-write, in a column of their own")

@@ -14,7 +14,9 @@ final class TestTerminal {
   private static let getNumber: UInt = 0x8004_5430
 
   /// Starts the tool in a terminal of `columns` by `rows`; 0 by 0 is one that does not tell its size.
-  init(_ arguments: String..., columns: UInt16 = 100, rows: UInt16 = 30) throws {
+  init(
+    _ arguments: String..., columns: UInt16 = 100, rows: UInt16 = 30, folder: URL? = nil
+  ) throws {
     let descriptor = unsafe open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC)
     try #require(descriptor >= 0)
     controller = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
@@ -32,6 +34,7 @@ final class TestTerminal {
     try #require(resizeResult == 0)
     process.executableURL = URL(fileURLWithPath: Tool.path)
     process.arguments = arguments
+    if let folder { process.currentDirectoryURL = folder }
     var environment = ProcessInfo.processInfo.environment
     environment["TERM"] = "xterm-256color"
     environment["NO_COLOR"] = nil
@@ -63,7 +66,13 @@ final class TestTerminal {
   func waitFor(_ text: String) throws {
     // Decoded as a whole: a character may be cut by the end of a read.
     var seen = Data()
+    // What never comes is not to hold everything else up.
+    let limit = ContinuousClock.now + .seconds(60)
     while !String(decoding: seen, as: UTF8.self).contains(text) {
+      var watched = pollfd(fd: controller.fileDescriptor, events: Int16(POLLIN), revents: 0)
+      let ready = unsafe poll(&watched, 1, 60_000)
+      let latest = String(decoding: seen.suffix(2000), as: UTF8.self)
+      try #require(ready > 0 && ContinuousClock.now < limit, "'\(text)' is not in '\(latest)'")
       let data = controller.availableData
       try #require(!data.isEmpty, "the terminal was closed before '\(text)'")
       seen += data

@@ -11,7 +11,7 @@ struct TopTests {
   func quit() throws {
     let scenario = try Scenario("fork", "100", "2", "1", "50")
     let terminal = try TestTerminal("top", "\(scenario.root)", "--interval", "0.1")
-    try terminal.waitFor("accounting-scen")
+    try terminal.waitFor("accounting-scenarios: 3 processes")
     #expect(terminal.shown.contains(Self.enterScreen))
     #expect(!terminal.isCooked)
     try terminal.type("q")
@@ -36,63 +36,139 @@ struct TopTests {
     #expect(terminal.isCooked)
   }
 
-  @Test("leaves the terminal as it was when the processes have gone, which is an error")
-  func processesGone() throws {
-    var scenario: Scenario? = try Scenario("fork", "100", "0", "0", "0")
-    let root = try #require(scenario?.root)
-    let terminal = try TestTerminal("top", "\(root)", "--interval", "0.1")
-    try terminal.waitFor("accounting-scen")
-    scenario = nil
-    try terminal.waitFor("cow: no process \(root)")
+  @Test("a process that was named and has ended is shown as ended, with its last figures")
+  func ended() throws {
+    let scenario = try Scenario("fork", "100", "0", "0", "0")
+    var other: Scenario? = try Scenario("fork", "100", "0", "0", "0")
+    let pid = try #require(other?.root)
+    let terminal = try TestTerminal(
+      "top", "\(scenario.root)", "\(pid)", "--interval", "0.1", "--duty", "100")
+    try terminal.waitFor("2 processes")
+    try terminal.waitFor("USS")
+    other = nil
+    try terminal.waitFor("(ended)")
+    try terminal.waitFor("scenarios: 1 process")
+    try terminal.type("q")
+    try terminal.waitFor(Self.leaveScreen)
     terminal.process.waitUntilExit()
-    #expect(terminal.process.terminationStatus == 66)
-    #expect(terminal.shown.contains(Self.leaveScreen))
-    #expect(terminal.isCooked)
+    #expect(terminal.process.terminationStatus == 0)
   }
 
-  @Test(
-    "fits a terminal, sorts by the key that is typed, and takes one without a size for 80 by 24")
+  @Test("says that all have ended, and waits for q; without a terminal it ends")
+  func allEnded() throws {
+    var scenario: Scenario? = try Scenario("fork", "100", "0", "0", "0")
+    let pid = try #require(scenario?.root)
+    let terminal = try TestTerminal("top", "\(pid)", "--interval", "0.1")
+    try terminal.waitFor("accounting-scenarios: 1 process")
+    scenario = nil
+    try terminal.waitFor("accounting-scenarios: ended")
+    try terminal.type("q")
+    try terminal.waitFor(Self.leaveScreen)
+    terminal.process.waitUntilExit()
+    #expect(terminal.process.terminationStatus == 0)
+
+    let short = try Tool.run(
+      program: "/bin/sh",
+      ["-c", "cat /dev/zero | sleep 0.3 & \(Tool.path) top $! --interval 0.1"])
+    #expect(short.status == 0)
+    #expect(short.errors == "cow: the processes have ended\n")
+  }
+
+  @Test("fits a terminal, and takes one without a size for 80 by 24")
   func layout() throws {
     let scenario = try Scenario("fork", "100", "40", "0", "0")
-    for (columns, rows) in [(60, 12), (0, 0)] {
+    for (columns, rows) in [(100, 30), (60, 12), (30, 8), (0, 0)] {
       let terminal = try TestTerminal(
         "top", "\(scenario.root)", "--interval", "3600", columns: UInt16(columns),
         rows: UInt16(rows))
-      // The last thing of a frame is to erase what is below it.
-      try terminal.waitFor("\u{1B}[J")
-      let frame = try #require(terminal.shown.split(separator: "\u{1B}[H").last)
-      let control = try Regex("\u{1B}\\[[0-9;?]*[a-zA-Z]")
-      // The terminal puts a carriage return of its own in front of every line feed.
-      let lines = frame.replacing(control, with: "").replacing("\r\r\n", with: "\n")
-        .split(separator: "\n", omittingEmptySubsequences: false)
-      #expect(lines.count == (rows == 0 ? 24 : rows))
-      #expect(lines.allSatisfy { $0.count <= (columns == 0 ? 80 : columns) })
-      try terminal.type("r")
-      try terminal.waitFor("by resident")
+      try terminal.waitFor("accounting")
+      for key in ["", "?", "d"] {
+        // The last thing of a frame is to erase what is below it.
+        try terminal.type(key.isEmpty ? "s" : key)
+        try terminal.waitFor("\u{1B}[J")
+        let frame = try #require(terminal.shown.split(separator: "\u{1B}[H").last)
+        let control = try Regex("\u{1B}\\[[0-9;?]*[a-zA-Z]")
+        // The terminal puts a carriage return of its own in front of every line feed.
+        let lines = frame.replacing(control, with: "").replacing("\r\r\n", with: "\n")
+          .split(separator: "\n", omittingEmptySubsequences: false)
+        #expect(lines.count == (rows == 0 ? 24 : rows))
+        #expect(lines.allSatisfy { $0.count <= (columns == 0 ? 80 : columns) }, "\(lines)")
+        if !key.isEmpty { try terminal.type("x") }
+      }
       try terminal.type("q")
       try terminal.waitFor(Self.leaveScreen)
     }
   }
 
-  @Test("says what was copied since the last refresh")
-  func copied() throws {
-    let scenario = try Scenario("later", "2560")
+  @Test("keys sort, filter, fold and explain")
+  func keys() throws {
+    let scenario = try Scenario("fork", "100", "3", "0", "0")
     let terminal = try TestTerminal(
-      "top", "\(scenario.root)", "--interval", "0.1", "--duty", "100", "--units", "MiB")
-    // The second scan finds nothing copied, the one after the child has written 5 MiB.
-    try terminal.waitFor(" 0 MiB  accounting")
-    try scenario.next()
-    try terminal.waitFor(" 5 MiB  accounting")
+      "top", "\(scenario.root)", "--sort", "pid", "--interval", "3600")
+    try terminal.waitFor("└ ")
+    try terminal.type("s")
+    try terminal.waitFor("▼")
+    try terminal.type("\u{1B}[D")
+    try terminal.waitFor("+ accounting")
+    try terminal.type(" /\(scenario.children[1])\r")
+    try terminal.waitFor("filter: \(scenario.children[1])")
+    try terminal.type("?")
+    try terminal.waitFor("how much more is needed")
+    try terminal.type("\u{1B}")
+    try terminal.waitFor("q quit")
+    try terminal.type("g")
+    try terminal.waitFor("PROGRAM")
     try terminal.type("q")
     try terminal.waitFor(Self.leaveScreen)
   }
 
-  @Test("without a terminal prints one refresh after the other")
+  @Test("says how fast copies are made, where, and who writes")
+  func copied() throws {
+    // In use, swap space and merging would make estimates of it.
+    try withSystemState { try watchCopies() }
+  }
+
+  private func watchCopies() throws {
+    let scenario = try Scenario("later", "2560")
+    let terminal = try TestTerminal(
+      "top", "\(scenario.root)", "--interval", "0.1", "--duty", "100")
+    try terminal.waitFor("growth 0 B/min")
+    try scenario.next()
+    try terminal.waitFor("FASTEST DIVERGING")
+    try terminal.waitFor(getuid() == 0 ? "\(scenario.children[0]) accounting" : "not certain")
+    try terminal.type("q")
+    try terminal.waitFor(Self.leaveScreen)
+  }
+
+  @Test("r records to a file that cow diff reads")
+  func recording() throws {
+    let folder = try TemporaryFolder()
+    let scenario = try Scenario("fork", "100", "1", "0", "0")
+    let terminal = try TestTerminal(
+      "top", "\(scenario.root)", "--interval", "0.1", "--duty", "100", folder: folder.url)
+    try terminal.waitFor("accounting-scenarios: 2 processes")
+    try terminal.type("r")
+    try terminal.waitFor("recording to cow-")
+    let file = try #require(
+      try FileManager.default.contentsOfDirectory(atPath: folder.url.path).first)
+    let path = folder.url.appendingPathComponent(file).path
+    while try String(contentsOfFile: path, encoding: .utf8).split(separator: "\n").count < 3 {
+      try terminal.waitFor("\u{1B}[J")
+    }
+    try terminal.type("q")
+    try terminal.waitFor(Self.leaveScreen)
+    let result = try Tool.run("diff", path)
+    #expect(result.status == 0, "\(result.errors)")
+  }
+
+  @Test("without a terminal prints one refresh after the other, with all rows")
   func noTerminal() throws {
-    let scenario = try Scenario("fork", "100", "0", "0", "0")
+    let scenario = try Scenario("fork", "100", "30", "0", "0")
     let result = try Tool.run("top", "\(scenario.root)", "--interval", "0.1", "--count", "2")
     #expect(result.status == 0)
     #expect(!result.output.contains("\u{1B}"))
-    #expect(result.output.split(separator: "cow top by cow: 1 processes").count == 2)
+    #expect(result.output.split(separator: "accounting-scenarios: 31 processes").count == 2)
+    #expect(
+      result.output.split(separator: "\n").count { $0.contains("─") || $0.contains("├") } >= 58)
   }
 }

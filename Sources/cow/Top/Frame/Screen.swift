@@ -1,4 +1,3 @@
-internal import Synchronization
 internal import SystemPackage
 
 #if canImport(Glibc)
@@ -12,12 +11,16 @@ internal import SystemPackage
 struct Screen: ~Copyable {
   /// What ended a wait.
   enum Event {
-    case key(UInt8)
+    case keys([UInt8])
     case signal(Int32)
+    case scanned
     case timeout
   }
 
   private let isTerminal: Bool
+  /// Whether it is a terminal, and its keys can be read.
+  var isInteractive: Bool { isTerminal }
+
   private let savedModes: termios?
   private let signals: SignalWatch
 
@@ -64,23 +67,27 @@ struct Screen: ~Copyable {
       "\u{1B}[H" + lines.joined(separator: "\u{1B}[K\r\n") + "\u{1B}[K\u{1B}[J")
   }
 
-  /// Waits for a key, a signal, or `seconds` to pass.
-  func wait(seconds: Double) -> Event {
-    var descriptors: InlineArray<2, pollfd> = [
+  /// Waits for keys, a signal, `scanner` to be readable, or `seconds` to pass.
+  func wait(seconds: Double, scanner: Int32?) -> Event {
+    var descriptors: InlineArray<3, pollfd> = [
       pollfd(fd: signals.descriptor, events: Int16(POLLIN), revents: 0),
       pollfd(fd: savedModes == nil ? -1 : STDIN_FILENO, events: Int16(POLLIN), revents: 0),
+      pollfd(fd: scanner ?? -1, events: Int16(POLLIN), revents: 0),
     ]
     var span = descriptors.mutableSpan
     let ready = unsafe span.withUnsafeMutableBufferPointer { buffer in
-      unsafe poll(buffer.baseAddress, 2, Int32((max(seconds, 0) * 1000).rounded(.up)))
+      unsafe poll(buffer.baseAddress, 3, Int32((max(seconds, 0) * 1000).rounded(.up)))
     }
     // Interrupted by a signal: it is in the pipe.
     if ready < 0 || descriptors[0].revents != 0 { return .signal(signals.take()) }
     guard ready > 0 else { return .timeout }
-    var key: UInt8 = 0
+    if descriptors[1].revents == 0 { return .scanned }
+    var keys = [UInt8](repeating: 0, count: 64)
+    let count = unsafe keys.withUnsafeMutableBytes { buffer in
+      unsafe read(STDIN_FILENO, buffer.baseAddress, buffer.count)
+    }
     // The terminal has hung up if it is readable and has nothing.
-    guard unsafe read(STDIN_FILENO, &key, 1) == 1 else { return .signal(SIGHUP) }
-    return .key(key)
+    return count > 0 ? .keys(Array(keys.prefix(count))) : .signal(SIGHUP)
   }
 
   /// Gives the terminal back and stops, as Ctrl-Z asks; goes on when the shell says so.
@@ -88,52 +95,5 @@ struct Screen: ~Copyable {
     leave()
     _ = raise(SIGSTOP)
     try enter()
-  }
-}
-
-/// Signals as bytes in a pipe, so that they can be waited for together with keys.
-private struct SignalWatch: ~Copyable {
-  private static let writeEnd = Atomic<Int32>(-1)
-  private let pipe: (readEnd: FileDescriptor, writeEnd: FileDescriptor)
-  private let numbers: [Int32]
-
-  var descriptor: Int32 { pipe.readEnd.rawValue }
-
-  init(_ numbers: [Int32]) throws(ToolError) {
-    self.numbers = numbers
-    do {
-      pipe = try FileDescriptor.pipe()
-    } catch {
-      throw ToolError(.osError, "cannot make a pipe: \(error)")
-    }
-    Self.writeEnd.store(pipe.writeEnd.rawValue, ordering: .relaxed)
-    // Whoever started the command may have had them blocked, as threads of a pool do.
-    var watched = sigset_t()
-    unsafe sigemptyset(&watched)
-    for number in numbers { unsafe sigaddset(&watched, number) }
-    unsafe _ = pthread_sigmask(SIG_UNBLOCK, &watched, nil)
-    for number in numbers {
-      _ = signal(number) { number in
-        // Only what may be done in a signal handler; whoever is interrupted keeps its errno.
-        let saved = errno
-        var byte = UInt8(truncatingIfNeeded: number)
-        unsafe _ = write(SignalWatch.writeEnd.load(ordering: .relaxed), &byte, 1)
-        errno = saved
-      }
-    }
-  }
-
-  deinit {
-    for number in numbers { _ = signal(number, SIG_DFL) }
-    Self.writeEnd.store(-1, ordering: .relaxed)
-    try? pipe.readEnd.close()
-    try? pipe.writeEnd.close()
-  }
-
-  /// The next signal; one must have arrived.
-  func take() -> Int32 {
-    var byte: UInt8 = 0
-    while unsafe read(descriptor, &byte, 1) < 0, errno == EINTR {}
-    return Int32(byte)
   }
 }
