@@ -79,13 +79,20 @@ let package = Package(
       dependencies: ["accounting-scenarios"],
       path: "Tests/ScenarioSupport",
       swiftSettings: swiftSettings),
+    .target(
+      name: "PageCount",
+      path: "Tests/PageCount",
+      resources: [.copy("count.py")],
+      swiftSettings: swiftSettings),
     .testTarget(
       name: "MemoryAccountingTests",
       dependencies: ["MemoryAccounting", "CUserfault", "ScenarioSupport"],
       swiftSettings: swiftSettings),
     .testTarget(
       name: "CowTests",
-      dependencies: ["cow", "MemorySnapshots", "MemoryAccounting", "ScenarioSupport"],
+      dependencies: [
+        "cow", "MemorySnapshots", "MemoryAccounting", "ScenarioSupport", "PageCount",
+      ],
       swiftSettings: swiftSettings),
   ]
 )

@@ -1,0 +1,271 @@
+#!/usr/bin/env python3
+"""Counts the memory of processes, page by page, from what the kernel says of each page.
+
+usage: count.py PID...
+
+A second opinion for the tests of `cow stat`: as root it reads /proc/PID/pagemap, /proc/kpagecount
+and /proc/kpageflags and shares nothing with the tool. The processes must stand still meanwhile.
+Prints JSON. Every figure is a number of pages, but for names that end in "Bytes".
+"""
+
+import ctypes
+import json
+import os
+import platform
+import re
+import sys
+from array import array
+from collections import Counter, defaultdict, namedtuple
+
+PAGE = os.sysconf("SC_PAGE_SIZE")
+
+# Entries of pagemap (Documentation/admin-guide/mm/pagemap.rst).
+PRESENT, SWAPPED, FILE, PROTECTED = 1 << 63, 1 << 62, 1 << 61, 1 << 57
+FRAME = (1 << 55) - 1
+# Areas of swap space from here on are the kernel's notes: markers, guard pages, migration.
+FIRST_NOTE = 23
+
+# Bits of kpageflags (include/uapi/linux/kernel-page-flags.h).
+ANONYMOUS, SWAP_BACKED, HUGETLB, MERGED, ZERO = (1 << bit for bit in (12, 14, 17, 21, 24))
+
+Mapping = namedtuple("Mapping", "start end writable shared offset file")
+Page = namedtuple("Page", "address identity entry mapping")
+
+
+class FrameTable:
+    """/proc/kpagecount or /proc/kpageflags, read in blocks and remembered."""
+
+    def __init__(self, name):
+        self.file = os.open("/proc/" + name, os.O_RDONLY)
+        self.blocks = {}
+
+    def __getitem__(self, frame):
+        number, index = divmod(frame, 512)
+        if number not in self.blocks:
+            self.blocks[number] = array("Q", os.pread(self.file, 4096, number * 4096))
+        block = self.blocks[number]
+        return block[index] if index < len(block) else 0
+
+
+def mappings(pid):
+    with open(f"/proc/{pid}/maps", errors="surrogateescape") as lines:
+        for line in lines:
+            addresses, permissions, offset, device, inode, *name = line.split(None, 5)
+            # The kernel's own data: no memory of the process.
+            if name and re.match(r"\[(vvar|vsyscall)", name[0]):
+                continue
+            start, end = (int(number, 16) for number in addresses.split("-"))
+            yield Mapping(start, end, permissions[1] == "w", permissions[3] == "s",
+                          int(offset, 16), (device, inode))
+
+
+def pages(pid):
+    """Every page of a process that is in memory or in swap space."""
+    found = []
+    with open(f"/proc/{pid}/pagemap", "rb", buffering=0) as pagemap:
+        for mapping in mappings(pid):
+            for start in range(mapping.start, mapping.end, 8192 * PAGE):
+                count = (min(mapping.end, start + 8192 * PAGE) - start) // PAGE
+                block = os.pread(pagemap.fileno(), count * 8, start // PAGE * 8)
+                if block.count(0) == len(block):
+                    continue
+                for index, entry in enumerate(array("Q", block)):
+                    if entry & PRESENT:
+                        identity = entry & FRAME
+                    elif entry & SWAPPED and entry & 31 < FIRST_NOTE:
+                        identity = entry & (FRAME | SWAPPED)
+                    else:
+                        continue
+                    found.append(Page(start + index * PAGE, identity, entry, mapping))
+    return found
+
+
+def kind(page, flags, count, references):
+    """What one page is: a name of the figures that are printed, or None for what is no memory."""
+    name = kind_unless_protected(page, flags, count, references)
+    if page.entry & PROTECTED and name in ("private", "shared", "sharedReadOnly"):
+        return "onlyProtected"
+    return name
+
+
+def kind_unless_protected(page, flags, count, references):
+    mapping = page.mapping
+    if not page.entry & PRESENT:
+        return "swapped"
+    if flags & ZERO:
+        return "zero" if mapping.writable and not mapping.shared else None
+    if flags & HUGETLB:
+        return "hugetlbShared" if mapping.shared or max(count, references) > 1 else "hugetlbPrivate"
+    if not page.entry & FILE and not flags & ANONYMOUS:
+        return None  # A device's.
+    if mapping.shared:
+        return "shared"
+    if not flags & ANONYMOUS:
+        return "unwrittenFile" if mapping.writable else "shared"
+    if flags & MERGED:
+        return "merged" if mapping.writable else "sharedReadOnly"
+    if count < 2:
+        return "private"
+    return "sharedAnonymous" if mapping.writable else "sharedReadOnly"
+
+
+KINDS = ("private", "sharedAnonymous", "unwrittenFile", "zero", "merged", "shared",
+         "sharedReadOnly", "onlyProtected", "swapped", "hugetlbPrivate", "hugetlbShared")
+COPY_ON_WRITE = ("sharedAnonymous", "unwrittenFile", "zero", "merged", "onlyProtected")
+
+
+class Space:
+    """One address space: its pages, and what they are."""
+
+    def __init__(self, pid):
+        self.pid = pid
+        status = open(f"/proc/{pid}/stat").read().rpartition(")")[2].split()
+        self.parent = int(status[1])
+        self.pages = pages(pid)
+        # Fork leaves both as they are, exec makes them anew.
+        self.image = (open(f"/proc/{pid}/auxv", "rb").read(), os.readlink(f"/proc/{pid}/exe"))
+
+    def classify(self, tree):
+        self.kinds = Counter()
+        self.protected = self.proportional = self.unique = 0
+        self.file_pages = self.shared_memory_pages = 0
+        #: What relatives' pages are compared by: pages of private mappings, by address.
+        self.own = {}
+        for page in self.pages:
+            present = bool(page.entry & PRESENT)
+            flags = tree.flags[page.identity] if present else 0
+            count = tree.counts[page.identity] if present else 0
+            name = kind(page, flags, count, tree.references[page.identity])
+            if name is None:
+                continue
+            self.kinds[name] += 1
+            if not page.mapping.shared:
+                self.own[page.address] = (page.identity, name)
+            if not present:
+                continue
+            self.protected += bool(page.entry & PROTECTED)
+            tree.resident[page.identity] = name
+            if name == "zero" or flags & HUGETLB:
+                continue
+            # As smaps divides: pages that it does not count among a process's are left out above.
+            self.proportional += (PAGE << 12) // max(count, 1)
+            self.unique += count < 2
+            if not flags & ANONYMOUS:
+                if flags & SWAP_BACKED:
+                    self.shared_memory_pages += 1
+                else:
+                    self.file_pages += 1
+
+    def figures(self, tree):
+        figures = {name: self.kinds[name] for name in KINDS}
+        figures |= {
+            "pid": self.pid, "parent": self.parent,
+            "resident": sum(n for name, n in self.kinds.items() if name not in ("zero", "swapped")),
+            "copyOnWrite": sum(self.kinds[name] for name in COPY_ON_WRITE),
+            "protected": self.protected,
+            "file": self.file_pages, "sharedMemory": self.shared_memory_pages,
+            "unique": self.unique, "proportionalBytes": self.proportional >> 12,
+            "swapProportionalBytes": sum(
+                (PAGE << 12) // tree.references[page.identity]
+                for page in self.pages if not page.entry & PRESENT) >> 12,
+            "freedIfKilled": tree.freed([self]),
+            "freedIfSubtreeKilled": tree.freed(tree.subtree(self)),
+            "kernelBytes": rollup(self.pid),
+        }
+        parent = tree.by_pid.get(self.parent)
+        if parent is not None and parent.image == self.image:
+            figures["differ"] = sum(
+                1 for address, (identity, _) in self.own.items()
+                if address in parent.own and parent.own[address][0] != identity)
+            figures["onlyHere"] = sum(
+                1 for address, (_, name) in self.own.items()
+                if address not in parent.own and name not in ("zero", "unwrittenFile", "shared"))
+        return figures
+
+
+class Tree:
+    """Several processes together."""
+
+    def __init__(self, pids):
+        self.counts, self.flags = FrameTable("kpagecount"), FrameTable("kpageflags")
+        self.by_pid = {}
+        self.spaces = []
+        for pid in pids:
+            twin = next((space for space in self.spaces if same_space(space.pid, pid)), None)
+            self.by_pid[pid] = twin or Space(pid)
+            if twin is None:
+                self.spaces.append(self.by_pid[pid])
+        self.references = Counter(
+            page.identity for space in self.spaces for page in space.pages)
+        #: Frames that are memory of the processes, each once.
+        self.resident = {}
+        for space in self.spaces:
+            space.classify(self)
+
+    def subtree(self, root):
+        inside = [root]
+        for space in inside:
+            inside += [child for child in self.spaces
+                       if child.parent == space.pid and child not in inside]
+        return inside
+
+    def freed(self, spaces):
+        """Anonymous pages that nobody but `spaces` has, in memory and in swap space."""
+        references = Counter(page.identity for space in spaces for page in space.pages)
+        freed = 0
+        for identity, count in references.items():
+            if identity & SWAPPED:
+                freed += count == self.references[identity]
+            elif identity in self.resident and self.flags[identity] & ANONYMOUS:
+                freed += count >= self.counts[identity]
+        return freed
+
+    def certain(self):
+        """Pages that differ even for those who may not see frames: anonymous pages that only one
+        process maps, and pages of files, told apart by file and offset."""
+        anonymous, files = set(), set()
+        for space in self.spaces:
+            for page in space.pages:
+                name = self.resident.get(page.identity)
+                if name == "private":
+                    anonymous.add(page.identity)
+                elif name in ("shared", "unwrittenFile") and page.mapping.file[1] != "0":
+                    mapping = page.mapping
+                    if not self.flags[page.identity] & ANONYMOUS:
+                        files.add((mapping.file, page.address - mapping.start + mapping.offset))
+        return len(anonymous) + len(files)
+
+    def figures(self):
+        sharers = defaultdict(set)
+        for space in self.spaces:
+            for identity, name in space.own.values():
+                if name == "sharedAnonymous":
+                    sharers[identity].add(space.pid)
+        resident = Counter(self.resident.values())
+        return {
+            "processes": [space.figures(self) for space in self.spaces],
+            "total": {
+                "frames": len(self.resident) - resident["zero"],
+                "hugetlbFrames": resident["hugetlbPrivate"] + resident["hugetlbShared"],
+                "swapSlots": len({identity for identity in self.references if identity & SWAPPED}),
+                "sharedAnonymousFrames": len(sharers),
+                "certain": self.certain(),
+            },
+        }
+
+
+def same_space(left, right):
+    """Whether two processes have one address space (CLONE_VM); as kcmp(2) says with KCMP_VM."""
+    number = {"x86_64": 312, "aarch64": 272}[platform.machine()]
+    return ctypes.CDLL(None).syscall(number, left, right, 1, 0, 0) == 0
+
+
+def rollup(pid):
+    """What the kernel adds up itself, in bytes."""
+    with open(f"/proc/{pid}/smaps_rollup") as lines:
+        return {name: int(amount) * 1024
+                for name, amount in re.findall(r"(?m)^(\w+): +(\d+) kB$", lines.read())}
+
+
+if __name__ == "__main__":
+    json.dump(Tree([int(pid) for pid in sys.argv[1:]]).figures(), sys.stdout)
