@@ -37,12 +37,14 @@ public struct ProcessMemory: Codable, Sendable, Identifiable {
   /// What its memory consists of. Of a process that has gone, or that may not be read, all figures
   /// are denied, but for the resident size of the latter.
   public let memory: MemoryBreakdown
-  /// Pages whose frame differs from the one that the parent has at the same address: copied by the
-  /// child or by the parent since the fork.
+  /// Pages that are not the ones that the parent has at the same addresses of the same memory.
   ///
-  /// `nil` unless the parent was read too and neither has started another program since.
-  public let diverged: MemoryFigure?
-  /// Pages of the process's own where its parent has none, `nil` as for `diverged`.
+  /// One of the two has written there since the fork, or mapped new memory: that they differ says
+  /// nothing of who did. `nil` unless the parent was read too and neither has started another program
+  /// since.
+  public let differing: MemoryFigure?
+  /// Pages of the process's own where its parent has none, or something else, mapped; `nil` as for
+  /// `differing`.
   public let fresh: MemoryFigure?
   /// The process, read too, whose address space this one shares (CLONE_VM): the figures of both are
   /// of the same memory.
@@ -70,13 +72,13 @@ public struct ProcessMemory: Codable, Sendable, Identifiable {
 
   init(
     process: ProcessEntry, condition: ProcessCondition, memory: MemoryBreakdown,
-    diverged: MemoryFigure? = nil, fresh: MemoryFigure? = nil, sharesMemoryWith: Int32? = nil,
+    differing: MemoryFigure? = nil, fresh: MemoryFigure? = nil, sharesMemoryWith: Int32? = nil,
     mappings: [MappingMemory] = [], cells: CellCounts? = nil
   ) {
     self.process = process
     self.condition = condition
     self.memory = memory
-    self.diverged = diverged
+    self.differing = differing
     self.fresh = fresh
     self.sharesMemoryWith = sharesMemoryWith
     self.mappings = mappings

@@ -144,6 +144,36 @@ void scenario_family(int argc, char **argv) {
   dirty(pages.memory + count / 2 * page_size, 10, 1);
 }
 
+static void remap(void *context) {
+  struct pages *pages = context;
+  size_t part = pages->count / 4;
+  char *memory = pages->memory;
+  // A file in memory over the first quarter, written to: nothing of what was there.
+  int file = memfd_create("accounting", MFD_CLOEXEC);
+  check(file < 0 || ftruncate(file, (off_t)(part * page_size)) != 0, "memfd_create");
+  check(mmap(memory, part * page_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, file, 0) ==
+            MAP_FAILED, "mmap");
+  dirty(memory, part, 1);
+  // The second quarter is moved away; nothing is left there.
+  check(mremap(memory + part * page_size, part * page_size, part * page_size, MREMAP_MAYMOVE |
+                   MREMAP_FIXED, pages->memory + pages->count * page_size) == MAP_FAILED, "mremap");
+  // The third is written to.
+  dirty(memory + 2 * part * page_size, part, 1);
+}
+
+/// remapped PAGES WRITTEN: a child maps something else over the first quarter, moves the second behind
+/// the end and writes to the third; the first process writes to the first pages of the fourth.
+void scenario_remapped(int argc, char **argv) {
+  check(argc < 2, "arguments");
+  size_t count = strtoul(argv[0], NULL, 10), part = count / 4;
+  struct pages pages = {allocate((count + part) * page_size, 0), count, 1};
+  madvise(pages.memory, (count + part) * page_size, MADV_NOHUGEPAGE);
+  dirty(pages.memory, count, 1);
+  report_range(pages.memory, (count + part) * page_size);
+  start_child(remap, &pages);
+  dirty(pages.memory + 3 * part * page_size, strtoul(argv[1], NULL, 10), 1);
+}
+
 /// later PAGES: a child writes half of the pages when the next line is read.
 void scenario_later(int argc, char **argv) {
   check(argc < 1, "arguments");

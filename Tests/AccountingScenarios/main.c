@@ -136,6 +136,8 @@ static const struct {
     {"mappings", scenario_mappings}, {"protected", scenario_protected},
     {"reserved", scenario_reserved}, {"shared", scenario_shared},
     {"family", scenario_family},     {"later", scenario_later},
+    {"mixed", scenario_mixed},       {"remapped", scenario_remapped},
+    {"hugetlb", scenario_hugetlb},   {"memory-file", scenario_memory_file},
 };
 
 int main(int argc, char **argv) {

@@ -54,22 +54,41 @@ static long number_in(const char *path) {
   return value;
 }
 
-/// merged PAGES: equal pages, reported when the kernel has merged them. Whoever runs the scenario
-/// switches merging on and off.
-void scenario_merged(int argc, char **argv) {
-  check(argc < 1, "arguments");
-  size_t count = strtoul(argv[0], NULL, 10);
-  char *memory = allocate(count * page_size, 0);
+/// Fills pages with equal content; returns when the kernel has merged them.
+static void merge(char *memory, size_t count) {
   madvise(memory, count * page_size, MADV_NOHUGEPAGE);
   memset(memory, 0x5a, count * page_size);
   if (madvise(memory, count * page_size, MADV_MERGEABLE) != 0) skip("no samepage merging");
-  report_range(memory, count * page_size);
   // A page is merged in the second scan that finds it unchanged: the counter is the only sign.
   long first = number_in("/sys/kernel/mm/ksm/full_scans");
   for (long scans = first; scans >= 0 && scans < first + 4;) {
     scans = number_in("/sys/kernel/mm/ksm/full_scans");
     sched_yield();
   }
+}
+
+/// merged PAGES: equal pages, reported when the kernel has merged them. Whoever runs the scenario
+/// switches merging on and off.
+void scenario_merged(int argc, char **argv) {
+  check(argc < 1, "arguments");
+  size_t count = strtoul(argv[0], NULL, 10);
+  char *memory = allocate(count * page_size, 0);
+  merge(memory, count);
+  report_range(memory, count * page_size);
+}
+
+/// mixed MERGED SHARED CHILDREN OWN: merged pages, then others, all shared with children; each child
+/// writes to the first OWN of the others.
+void scenario_mixed(int argc, char **argv) {
+  check(argc < 4, "arguments");
+  size_t merged = strtoul(argv[0], NULL, 10), shared = strtoul(argv[1], NULL, 10);
+  char *memory = allocate((merged + shared) * page_size, 0);
+  madvise(memory, (merged + shared) * page_size, MADV_NOHUGEPAGE);
+  dirty(memory + merged * page_size, shared, 1);
+  merge(memory, merged);
+  report_range(memory, (merged + shared) * page_size);
+  struct pages pages = {memory + merged * page_size, strtoul(argv[3], NULL, 10)};
+  for (int index = 0; index < atoi(argv[2]); index++) start_child(dirty_pages, &pages);
 }
 
 /// swap PAGES: written, swapped out, and shared with a child; then the first process writes to half of
@@ -151,6 +170,38 @@ void scenario_reserved(int argc, char **argv) {
   char *memory = allocate(size, 0);
   dirty(memory + size - count * page_size, count, 1);
   report_range(memory, size);
+}
+
+/// hugetlb PAGES WRITTEN: small pages' worth of explicit huge pages, private, shared with a child that
+/// writes to the first of them.
+void scenario_hugetlb(int argc, char **argv) {
+  check(argc < 2, "arguments");
+  size_t size = strtoul(argv[0], NULL, 10) * page_size;
+  char *memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
+  if (memory == MAP_FAILED) skip("no explicit huge pages");
+  dirty(memory, size / page_size, 1);
+  report_range(memory, size);
+  struct pages pages = {memory, strtoul(argv[1], NULL, 10)};
+  start_child(dirty_pages, &pages);
+}
+
+/// memory-file PAGES SWAPPED: a file in memory, mapped shared, of which the first pages are swapped
+/// out; then a child maps it, too.
+void scenario_memory_file(int argc, char **argv) {
+  check(argc < 2, "arguments");
+  size_t count = strtoul(argv[0], NULL, 10), swapped = strtoul(argv[1], NULL, 10);
+  int file = memfd_create("accounting", MFD_CLOEXEC);
+  check(file < 0 || ftruncate(file, (off_t)(count * page_size)) != 0, "memfd_create");
+  char *memory =
+      mmap(NULL, count * page_size, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+  check(memory == MAP_FAILED, "mmap");
+  dirty(memory, count, 1);
+  report_range(memory, count * page_size);
+  if (swapped > 0) check(madvise(memory, swapped * page_size, MADV_PAGEOUT) != 0, "madvise");
+  stage();
+  struct pages pages = {memory + swapped * page_size, count - swapped};
+  start_child(dirty_pages, &pages);
 }
 
 static int userfault(uint64_t features) {

@@ -60,5 +60,9 @@ void scenario_reserved(int argc, char **argv);
 void scenario_shared(int argc, char **argv);
 void scenario_family(int argc, char **argv);
 void scenario_later(int argc, char **argv);
+void scenario_mixed(int argc, char **argv);
+void scenario_remapped(int argc, char **argv);
+void scenario_hugetlb(int argc, char **argv);
+void scenario_memory_file(int argc, char **argv);
 
 #endif

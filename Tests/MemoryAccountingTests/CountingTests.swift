@@ -9,14 +9,20 @@ struct ReferenceTableTests {
   @Test("references are counted exactly, however many")
   func counting() throws {
     let table = try ReferenceTable(limit: 10_000)
-    for _ in 0..<1000 { table.add(5000, isShared: true) }
-    table.add(1, isShared: false)
+    for _ in 0..<1000 { table.add(5000, .shared) }
+    table.add(1, [])
     table.see(2)
     #expect(table.references(to: 5000) == 1000)
     #expect(table.references(to: 1) == 1)
     #expect(table.references(to: 2) == 0)
     #expect(table.references(to: 3) == 0)
     #expect(table.distinct == 3)
+    #expect(table.distinctShared == 1)
+    table.see(2, [.file, .copyOnWrite])
+    table.see(2, [.file, .copyOnWrite])
+    #expect(table.distinct == 3)
+    #expect(table.distinctFile == 1)
+    #expect(table.distinctCopyOnWrite == 1)
     #expect(table.isSharedHere(5000))
     #expect(!table.isSharedHere(1))
   }
@@ -25,7 +31,7 @@ struct ReferenceTableTests {
   func limit() throws {
     let table = try ReferenceTable(limit: 100)
     table.see(100)
-    table.add(1 << 40, isShared: true)
+    table.add(1 << 40, .shared)
     #expect(table.distinct == 0)
     #expect(table.references(to: 1 << 40) == 0)
   }
@@ -48,8 +54,8 @@ struct FilePagesTests {
   func distinct() {
     let mapping = { (inode: UInt64) in
       Mapping(
-        range: 0..<4096, kind: .shared, offset: 0, device: 1, inode: inode, permissions: 0,
-        name: 0..<0)
+        range: 0..<4096, start: 0, kind: .shared, offset: 0, device: 1, inode: inode,
+        permissions: 0, name: 0..<0)
     }
     var pages = FilePages()
     for page in [0, 1, 5000, 0, 5000, 4095, 4096] as [UInt64] {

@@ -84,16 +84,40 @@ struct ProcessMemoryTests {
       sum.map { $0 + memory } ?? memory
     }
     #expect(sum == process.memory)
-    let rollup = try String(contentsOfFile: "/proc/\(scenario.root)/smaps_rollup", encoding: .utf8)
-    let line = try #require(rollup.split(separator: "\n").first { $0.hasPrefix("Rss:") })
-    let kilobytes = try #require(
-      line.split(separator: " ").dropFirst().first.flatMap { UInt64($0) })
-    #expect(process.memory.resident.bytes == kilobytes << 10)
+    #expect(process.memory.resident.bytes == smapsRollup(scenario.root)["Rss"])
     let memory = process.memory
     let parts = [memory.private, memory.shared, memory.sharedReadOnly, memory.copyOnWrite]
     #expect(
       parts.compactMap(\.bytes).reduce(0, +)
         == (memory.resident.bytes ?? 0) + (memory.zero.bytes ?? 0))
+  }
+
+  @Test(
+    "the unique set size is the one of smaps: memory, and shared memory that nobody else maps",
+    arguments: [
+      ["fork", "300", "1", "1", "100"], ["sparse", "2560", "16", "2097152"], ["zero", "512", "0"],
+      ["memory-file", "300", "0"], ["readonly", "100"],
+    ])
+  func uniqueSetSize(arguments: [String]) throws {
+    let scenario = try Scenario(arguments)
+    // In the scenario's own memory: who else maps the program's files changes with every other test.
+    for process in try scenario.tree().processes {
+      let smaps = smaps(process.id, in: scenario.range)
+      let unique = (smaps["Private_Clean"] ?? 0) + (smaps["Private_Dirty"] ?? 0)
+      #expect(process.memory.unique == MemoryFigure(bytes: unique))
+      #expect(process.memory.resident == MemoryFigure(bytes: smaps["Rss"] ?? 0))
+    }
+  }
+
+  @Test("shared memory that only one process maps is its own, until another maps it")
+  func uniqueSharedMemory() throws {
+    let scenario = try Scenario("memory-file", "300", "0")
+    let alone = try memory(scenario)
+    #expect(alone.unique.pages == 300)
+    #expect(alone.shared.pages == 300)
+    #expect(alone.private.pages == 0)
+    try scenario.next()
+    #expect(try memory(scenario).unique.pages == 0)
   }
 
   @Test("a picture holds every page of the process, in no more cells than asked for")

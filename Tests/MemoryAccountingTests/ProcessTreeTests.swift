@@ -20,18 +20,24 @@ struct ProcessTreeTests {
           == [
             "resident": 2560, "copyOnWrite": 1280, "sharedAnonymous": 1280, "private": 1280,
           ])
-      #expect(tree[child]?.diverged?.pages == 1280)
+      #expect(tree[child]?.differing?.pages == 1280)
       #expect(tree[child]?.fresh?.pages == 0)
     }
     for child in scenario.children.dropFirst(10) {
       #expect(
         pages(tree[child]?.memory)
           == ["resident": 2560, "copyOnWrite": 2560, "sharedAnonymous": 2560])
-      #expect(tree[child]?.diverged?.pages == 0)
+      #expect(tree[child]?.differing?.pages == 0)
     }
     #expect(tree.total.distinct.pages == 15_360)
     #expect(tree.total.naive.pages == 21 * 2560)
-    #expect(tree.total.copiesMade.pages == 12_800)
+    #expect(tree.total.differing.pages == 12_800)
+    // Different pages: 2,560 that several have, 12,800 that one has.
+    #expect(tree.total.copyOnWrite.pages == 2560)
+    #expect(tree.total.sharedAnonymous.pages == 2560)
+    #expect(tree.total.private.pages == 12_800)
+    #expect(tree.total.files.pages == 0)
+    #expect(tree.total.memory.copyOnWrite.pages == 1280 * 10 + 2560 * 11)
     // The clean half is shared by 21, the dirtied half by the other 11: all but one would copy.
     #expect(tree.total.couldStillCopy.pages == 1280 * 20 + 1280 * 10)
     #expect(tree.total.exactness == .exact)
@@ -45,7 +51,7 @@ struct ProcessTreeTests {
     let tree = try ProcessTree(pids: Array(scenario.children.prefix(2)), options: options)
     #expect(tree.total.distinct.pages == 100)
     #expect(tree.total.couldStillCopy.pages == 200)
-    #expect(tree.processes.allSatisfy { $0.diverged == nil })
+    #expect(tree.processes.allSatisfy { $0.differing == nil })
   }
 
   @Test("sparse writes to 2 MiB huge pages part single pages, and the parent's are its own again")
@@ -62,7 +68,7 @@ struct ProcessTreeTests {
     #expect(pages(tree[scenario.root]?.memory) == sparse)
     #expect(pages(tree[scenario.children[0]]?.memory) == sparse)
     #expect(tree.total.distinct.pages == 2720)
-    #expect(tree.total.copiesMade.pages == 160)
+    #expect(tree.total.differing.pages == 160)
     #expect(tree.total.couldStillCopy.pages == 2400)
     // The parent alone: whom it shares with is outside the tree.
     var options = AccountingOptions()
@@ -94,12 +100,12 @@ struct ProcessTreeTests {
     #expect(pages(tree[scenario.root]?.memory) == memory)
     #expect(pages(tree[twin]?.memory) == memory)
     #expect(tree[twin]?.sharesMemoryWith == scenario.root)
-    #expect(tree[twin]?.diverged?.bytes == 0)
-    #expect(tree[scenario.children[0]]?.diverged?.pages == 16)
+    #expect(tree[twin]?.differing?.bytes == 0)
+    #expect(tree[scenario.children[0]]?.differing?.pages == 16)
     #expect(tree.total.distinct.pages == 80)
     #expect(tree.total.naive.pages == 192)
     #expect(tree.total.memory.resident.pages == 128)
-    #expect(tree.total.copiesMade.pages == 16)
+    #expect(tree.total.differing.pages == 16)
   }
 
   @Test("when all children have gone, everything is the parent's own again")
@@ -108,7 +114,7 @@ struct ProcessTreeTests {
     let tree = try scenario.tree()
     #expect(tree.processes.count == 1)
     #expect(pages(tree.processes[0].memory) == ["resident": 100, "private": 100])
-    #expect(tree.total.copiesMade.bytes == 0)
+    #expect(tree.total.differing.bytes == 0)
     #expect(tree.total.couldStillCopy.bytes == 0)
   }
 
@@ -118,11 +124,11 @@ struct ProcessTreeTests {
     let other = try #require(scenario.pids("other").first)
     let tree = try ProcessTree(root: scenario.root)
     #expect(tree[other]?.condition == .read)
-    #expect(tree[other]?.diverged == nil)
+    #expect(tree[other]?.differing == nil)
     #expect(tree[other]?.fresh == nil)
-    #expect(tree[scenario.children[0]]?.diverged != nil)
+    #expect(tree[scenario.children[0]]?.differing != nil)
     let related = try ProcessTree(pids: [scenario.root, scenario.children[0]])
-    #expect(tree.total.copiesMade == related.total.copiesMade)
+    #expect(tree.total.differing == related.total.differing)
   }
 
   @Test(
@@ -137,17 +143,30 @@ struct ProcessTreeTests {
       pages(tree[scenario.root]?.memory)
         == ["resident": 100, "copyOnWrite": 40, "sharedAnonymous": 40, "private": 60])
     #expect(pages(child.memory) == ["resident": 100, "copyOnWrite": 100, "sharedAnonymous": 100])
-    #expect(child.diverged?.pages == 60)
-    #expect(grandchild.diverged?.pages == 0)
+    #expect(child.differing?.pages == 60)
+    #expect(grandchild.differing?.pages == 0)
     #expect(tree.total.distinct.pages == 160)
-    #expect(tree.total.copiesMade.pages == 60)
+    #expect(tree.total.differing.pages == 60)
     #expect(tree.total.couldStillCopy.pages == 40 * 2 + 60)
 
     var options = AccountingOptions()
     options.addresses = fresh
     let own = try ProcessTree(root: scenario.root, options: options)
     #expect(own[child.id]?.fresh?.pages == 32)
-    #expect(own.total.copiesMade.bytes == 0)
+    #expect(own.total.differing.bytes == 0)
+  }
+
+  @Test("what a child maps anew, or moves, is not compared with what its parent has there")
+  func remapped() throws {
+    let scenario = try Scenario("remapped", "400", "30")
+    let tree = try scenario.tree()
+    let child = try #require(tree[scenario.children[0]])
+    // 100 that the child wrote to, 30 that the parent wrote to: they differ, whoever wrote.
+    #expect(child.differing?.pages == 130)
+    // 100 of the file that the child mapped, 100 that it moved to where its parent has nothing.
+    #expect(child.fresh?.pages == 200)
+    #expect(tree.total.differing.pages == 130)
+    #expect(tree.total.distinct.pages == 400 + 100 + 100 + 30)
   }
 
   @Test("a private file mapping that was written in part before and after the fork")
@@ -172,8 +191,8 @@ struct ProcessTreeTests {
         ])
     // 744 pages of the file, 256 written before the fork, 128 after it.
     #expect(tree.total.distinct.pages == 744 + 256 + 128)
-    #expect(tree.total.copiesMade.pages == 128)
-    #expect(tree[scenario.children[0]]?.diverged?.pages == 128)
+    #expect(tree.total.differing.pages == 128)
+    #expect(tree[scenario.children[0]]?.differing?.pages == 128)
     #expect(tree.total.couldStillCopy.pages == 744 + 616 + 256)
   }
 
@@ -195,7 +214,7 @@ struct ProcessTreeTests {
     for process in tree.processes {
       #expect(pages(process.memory) == ["resident": 100, "shared": 100])
     }
-    #expect(tree.processes.last?.diverged?.bytes == 0)
+    #expect(tree.processes.last?.differing?.bytes == 0)
     #expect(tree.total.distinct.pages == 100)
   }
 

@@ -32,4 +32,9 @@ int cuserfault_pagemap_scan(int pagemap, uint64_t start, uint64_t end, uint64_t 
                             struct cuserfault_page_region *_Nonnull regions, size_t capacity,
                             size_t *_Nonnull count, uint64_t *_Nonnull walk_end);
 
+/// Reads a byte for the page fault that it takes. `volatile`: a load that nobody uses would be dropped.
+static inline void cuserfault_read_byte(const void *_Nonnull address) {
+  (void)*(const volatile unsigned char *)address;
+}
+
 #endif

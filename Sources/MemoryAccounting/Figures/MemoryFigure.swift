@@ -5,17 +5,21 @@ public enum Exactness: String, Codable, Sendable, Comparable {
   case exact
   /// Derived from something that does not determine it; near, but not to be relied on to the byte.
   case estimate
+  /// At most this much: the true amount may be less, never more.
+  case bound
   /// The kernel does not let this caller know; there is no number at all.
   case denied
 
-  /// Orders by quality: `exact < estimate < denied`, so that the worst of several is their maximum.
+  /// Orders by quality: `exact < bound < estimate < denied`, so that the worst of several is their
+  /// maximum: a bound and an exact amount make a bound, a bound and an estimate an estimate.
   public static func < (left: Exactness, right: Exactness) -> Bool { left.rank < right.rank }
 
   private var rank: Int {
     switch self {
     case .exact: 0
-    case .estimate: 1
-    case .denied: 2
+    case .bound: 1
+    case .estimate: 2
+    case .denied: 3
     }
   }
 }
@@ -32,7 +36,7 @@ public struct MemoryFigure: Codable, Sendable, Hashable {
   /// A figure that the caller is not allowed to know.
   public static let denied = MemoryFigure()
 
-  /// Makes a figure of `bytes`, known as well as `exactness` says (`exact` or `estimate`).
+  /// Makes a figure of `bytes`, known as well as `exactness` says (not `denied`).
   public init(bytes: UInt64, exactness: Exactness = .exact) {
     precondition(exactness != .denied, "a denied figure has no number")
     self.bytes = bytes

@@ -15,6 +15,9 @@ enum Kernel {
   /// How many pages one huge page has: as many as fit into a page of 8-byte page table entries.
   static let pagesPerHugePage = Int(pageSize / 8)
 
+  /// Reads a byte, whatever becomes of its value: the page is in memory afterwards.
+  static func readByte(at address: UnsafeRawPointer) { unsafe cuserfault_read_byte(address) }
+
   /// What `scanPagemap` looks for.
   struct PageCategories: OptionSet {
     let rawValue: UInt64

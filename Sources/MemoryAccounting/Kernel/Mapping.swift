@@ -11,6 +11,8 @@ struct Mapping {
   }
 
   private(set) var range: Range<UInt64>
+  /// Where the kernel's mapping begins, also if only a part of it is looked at.
+  let start: UInt64
   /// Whether this is all of the kernel's mapping, so that its statistics are of the same pages.
   private(set) var isWhole = true
   let kind: Kind
@@ -25,6 +27,15 @@ struct Mapping {
   let name: Range<Int>
 
   var isAnonymous: Bool { inode == 0 }
+
+  /// Whether the page at an address of both is the same one of a file, or anonymous memory of the
+  /// same kind: what was forked is so until it is mapped anew.
+  func hasSameBacking(as other: Mapping) -> Bool {
+    guard device == other.device, inode == other.inode else { return false }
+    if (kind == .shared) != (other.kind == .shared) { return false }
+    return isAnonymous
+      || offset &- range.lowerBound == other.offset &- other.range.lowerBound
+  }
 
   /// Reads every line of the text of a /proc/PID/maps, in the order of the addresses, without the
   /// mappings that hold no memory of the process.
@@ -64,7 +75,7 @@ struct Mapping {
     let isShared = permissions & 0xff == UInt32(UInt8(ascii: "s"))
     let isWritable = permissions >> 16 & 0xff == UInt32(UInt8(ascii: "w"))
     return Mapping(
-      range: start..<end,
+      range: start..<end, start: start,
       kind: isShared ? .shared : isWritable ? .privateWritable : .privateReadOnly,
       offset: offset, device: major << 32 | minor, inode: inode, permissions: permissions,
       name: name)

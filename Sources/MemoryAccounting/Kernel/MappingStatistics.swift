@@ -9,7 +9,10 @@ struct MappingStatistics {
   /// Pages that nobody else maps.
   var `private`: UInt64 = 0
   var merged: UInt64 = 0
+  /// Pages in swap space; of a shared mapping those of the file's part that it maps.
   var swapped: UInt64 = 0
+  /// Whether it consists of explicit huge pages, which `shared` and `private` leave out.
+  var isHugetlb = false
 
   /// Reads the statistics of every mapping, by its first address.
   static func read(pid: Int32) throws(Errno) -> [UInt64: MappingStatistics] {
@@ -29,13 +32,25 @@ struct MappingStatistics {
         current = MappingStatistics()
       } else {
         let name = scanner.word()
-        let bytes = (scanner.decimal() ?? 0) << 10
-        current.add(bytes, to: name)
+        if name.elementsEqual("VmFlags:".utf8) {
+          current.isHugetlb = hasHugetlbFlag(&scanner)
+        } else {
+          let bytes = (scanner.decimal() ?? 0) << 10
+          current.add(bytes, to: name)
+        }
       }
       scanner.skipLine()
     }
     if let address { all[address] = current }
     return all
+  }
+
+  private static func hasHugetlbFlag(_ scanner: inout ByteScanner) -> Bool {
+    while true {
+      let flag = scanner.word()
+      if flag.isEmpty { return false }
+      if flag.elementsEqual("ht".utf8) { return true }
+    }
   }
 
   private mutating func add(_ bytes: UInt64, to name: ArraySlice<UInt8>) {

@@ -16,6 +16,11 @@ struct PagemapEntry: Equatable {
   /// Bits that the kernel leaves 0, for what has been found out about the page by other means.
   static let zero = UInt64(1) << 59
   static let sharingUnknown = UInt64(1) << 60
+  /// A page that may have been merged (KSM), where frame numbers are not shown and leave room.
+  static let mayBeMerged = UInt64(1) << 54
+  /// A page of a mapping that has nothing to do with what the process that this one was forked from
+  /// has there. The kernel's bit 58 is for entries without a page.
+  static let unrelated = UInt64(1) << 58
 
   static let frameMask = UInt64(1) << 55 - 1
 

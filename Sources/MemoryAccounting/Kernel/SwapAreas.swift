@@ -2,6 +2,8 @@
 struct SwapAreas {
   /// The number of pages of the largest area, 0 without swap.
   let largest: UInt64
+  /// Whether anything is in swap space.
+  let isUsed: Bool
 
   var isEmpty: Bool { largest == 0 }
 
@@ -13,13 +15,15 @@ struct SwapAreas {
   static func parse(_ text: [UInt8]) -> SwapAreas {
     var scanner = ByteScanner(text)
     var largest: UInt64 = 0
+    var isUsed = false
     scanner.skipLine()
     while !scanner.isAtEnd {
       _ = scanner.word()
       _ = scanner.word()
       largest = max(largest, (scanner.decimal() ?? 0) << 10 / Kernel.pageSize)
+      isUsed = scanner.decimal() ?? 0 > 0 || isUsed
       scanner.skipLine()
     }
-    return SwapAreas(largest: largest)
+    return SwapAreas(largest: largest, isUsed: isUsed)
   }
 }

@@ -15,6 +15,12 @@ struct SystemMemory {
   let hasMergedPages: Bool
   /// Whether any process of the machine maps anonymous memory with huge pages.
   let hasHugePages: Bool
+  /// Whether any file's pages, or shared memory's, are mapped with huge pages.
+  let hasHugeFilePages: Bool
+  /// Whether the machine has explicit huge pages (hugetlb).
+  let hasHugetlbPages: Bool
+  /// The devices of files that are shared memory.
+  let sharedMemory: SharedMemoryDevices
   let swap: SwapAreas
 
   /// - Throws: `AccountingError` if /proc is not there.
@@ -42,8 +48,12 @@ struct SystemMemory {
     }
     frameLimit = showsFrames ? Self.endOfMemory() : 0
     hasMergedPages = ProcFile.number("/sys/kernel/mm/ksm/pages_shared") ?? 0 > 0
-    hasHugePages = Self.mapsHugePages()
+    let memory = MemoryInformation.current()
+    hasHugePages = memory.has("AnonHugePages:")
+    hasHugeFilePages = memory.has("ShmemPmdMapped:") || memory.has("FilePmdMapped:")
+    hasHugetlbPages = memory.has("Hugetlb:")
     swap = SwapAreas.current()
+    sharedMemory = SharedMemoryDevices.current()
   }
 
   /// The end of the last zone of /proc/zoneinfo; of the largest machine that is likely (16 TiB) where
@@ -62,17 +72,5 @@ struct SystemMemory {
       scanner.skipLine()
     }
     return end > 0 ? end : 1 << 44 / Kernel.pageSize
-  }
-
-  private static func mapsHugePages() -> Bool {
-    guard let text = try? ProcFile.read("/proc/meminfo") else { return true }
-    var scanner = ByteScanner(text)
-    while !scanner.isAtEnd {
-      if scanner.word().elementsEqual("AnonHugePages:".utf8) {
-        return scanner.decimal() ?? 1 > 0
-      }
-      scanner.skipLine()
-    }
-    return true
   }
 }

@@ -28,11 +28,20 @@ final class AddressSpace {
   /// The counts by cells of the address space, where a picture is to be drawn.
   var cells: CellCounts?
   var quality = CountQuality()
+  /// Pages that may have been merged, and how many of them were, by smaps.
+  var mergeablePages: UInt64 = 0
+  var mergedPages: UInt64 = 0
+  /// Pages counted as private of which it is not certain that they would not be copied.
+  var doubtfulPrivate: UInt64 = 0
+  /// References to pages in swap space from writable private mappings.
+  var swapReferences: UInt64 = 0
   /// Pages in swap space that were told from the kernel's notes too late to be compared.
   var settledSwap: UInt64 = 0
-  var divergedPages: UInt64 = 0
+  var differingPages: UInt64 = 0
   var freshPages: UInt64 = 0
 
+  /// The mapping of `origin` that the comparison of mappings has arrived at.
+  var originIndex = 0
   /// The mapping that is being counted, and what cannot be told from its page table entries.
   var currentIndex = 0
   var current = MappingCount()
@@ -119,6 +128,16 @@ final class AddressSpace {
     return !String(decoding: text, as: UTF8.self).contains("ksm_mergeable: no")
   }()
 
+  /// Whether any page is an explicit huge one (/proc/PID/status).
+  private(set) lazy var hasHugetlbPages: Bool = {
+    var scanner = ByteScanner((try? ProcFile.read("/proc/\(process.pid)/status")) ?? [])
+    while !scanner.isAtEnd {
+      if scanner.word().elementsEqual("HugetlbPages:".utf8) { return scanner.decimal() ?? 1 > 0 }
+      scanner.skipLine()
+    }
+    return true
+  }()
+
   func name(of mapping: Mapping) -> String {
     String(decoding: mapText[mapping.name], as: UTF8.self)
   }
@@ -144,4 +163,9 @@ struct MappingCount {
   var doubtfulSwap: UInt64 = 0
   /// The mapping has merged pages (KSM).
   var hasMergedPages = false
+  /// The mapping consists of explicit huge pages.
+  var isHugetlb = false
+  /// Pages of files may be mapped with huge pages, of which the page table does not tell who else maps
+  /// each page.
+  var hasHugeFilePages = false
 }

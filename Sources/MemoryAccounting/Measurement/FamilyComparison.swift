@@ -1,9 +1,11 @@
-/// Compares what the address spaces of one family have at the same addresses: which pages parted
-/// since the fork.
+/// Compares what the address spaces of one family have at the same addresses: which pages are not the
+/// same any more, or never were.
 struct FamilyComparison {
-  private(set) var copiesMade: UInt64 = 0
-  private(set) var estimatedDistinct: UInt64 = 0
-  private(set) var estimatedCouldCopy: UInt64 = 0
+  private(set) var differing: UInt64 = 0
+  /// What there seems to be, without frame numbers.
+  private(set) var estimate = PageEstimate()
+  /// Addresses at which all shared pages may have been merged.
+  private(set) var mergeableAddresses: UInt64 = 0
 
   private let spaces: [AddressSpace]
   /// For each space the index of the one it was forked from.
@@ -30,6 +32,8 @@ struct FamilyComparison {
     var shared: UInt32 = 0
     /// Those of `shared` that cannot be written.
     var readOnly: UInt32 = 0
+    /// Those of `shared` that may have been merged.
+    var mergeable: UInt32 = 0
     var unknown: UInt32 = 0
     var hasFile = false
     var hasZero = false
@@ -65,24 +69,25 @@ struct FamilyComparison {
     }
   }
 
-  /// Pages that differ from the origin's at the same address, and those that it has none for. File
-  /// pages and zero pages that only this space has are not fresh: they are no memory of its own.
+  /// Pages that differ from the origin's at the same address of the same memory, and those that it has
+  /// none for. File pages and zero pages that only this space has are not fresh: they are no memory of
+  /// its own.
   private func compareWithOrigin(
     _ space: AddressSpace, _ own: UnsafeBufferPointer<UInt64>, _ origin: UnsafeBufferPointer<UInt64>
   ) {
-    var diverged: UInt64 = 0
+    var differing: UInt64 = 0
     var fresh: UInt64 = 0
     for index in own.indices {
       let mine = unsafe own[index]
       if mine == 0 { continue }
       let theirs = unsafe origin[index]
-      if theirs == 0 {
+      if theirs == 0 || mine & PagemapEntry.unrelated != 0 {
         if mine & (PagemapEntry.file | PagemapEntry.zero) == 0 { fresh += 1 }
       } else if seesFrames ? !sameFrame(mine, theirs) : !maybeSameFrame(mine, theirs) {
-        diverged += 1
+        differing += 1
       }
     }
-    space.divergedPages += diverged
+    space.differingPages += differing
     space.freshPages += fresh
   }
 
@@ -112,7 +117,7 @@ struct FamilyComparison {
     for space in spaces.indices {
       for index in 0..<pages {
         let entry = unsafe entries[space * stride + index]
-        if entry == 0 { continue }
+        if entry == 0 || entry & PagemapEntry.unrelated != 0 { continue }
         let identity = PagemapEntry(rawValue: entry).identity
         if first[index] == 0 {
           first[index] = identity
@@ -121,7 +126,7 @@ struct FamilyComparison {
           // for huge pages, placed like their address, is the exclusive bit not to be believed.
           let isHugePlace = entry & PagemapEntry.frameMask % block == UInt64(index) % block
           if entry & PagemapEntry.exclusive != 0, !isHugePlace {
-            copiesMade += 1
+            differing += 1
           } else {
             others.append(AddressedFrame(page: index, identity: identity))
           }
@@ -130,7 +135,7 @@ struct FamilyComparison {
     }
     others.sort()
     for (index, frame) in others.enumerated() where index == 0 || others[index - 1] != frame {
-      copiesMade += 1
+      differing += 1
     }
     others.removeAll(keepingCapacity: true)
   }
@@ -145,23 +150,27 @@ struct FamilyComparison {
         if entry != 0 { tally[index].add(entry) }
       }
     }
-    for index in 0..<pages {
-      let counts = tally[index]
-      // A huge page whose own bit says exclusive is shared if a relative shares a page here.
-      let shared = counts.shared > 0 ? counts.shared + counts.unknown : 0
-      let exclusive = counts.shared > 0 ? counts.exclusive : counts.exclusive + counts.unknown
-      let anonymous = UInt64(exclusive) + (shared > 0 ? 1 : 0)
-      // Relatives whose page is in swap space are taken to share one slot.
-      let slots: UInt64 = counts.swapped > 0 ? 1 : 0
-      let frames = anonymous + slots + (counts.hasFile ? 1 : 0) + (counts.hasZero ? 1 : 0)
-      estimatedDistinct += anonymous + slots
-      if frames > 1 { copiesMade += frames - 1 }
-      // The last of several that share a page keeps it. Whoever seems to share it with nobody here
-      // shares it with somebody elsewhere.
-      let writable = UInt64(shared - min(shared, counts.readOnly))
-      estimatedCouldCopy += shared > 1 && counts.readOnly == 0 ? writable - 1 : writable
-      estimatedCouldCopy += UInt64(counts.swapped) - slots
+    for index in 0..<pages { estimate(tally[index]) }
+  }
+
+  private mutating func estimate(_ counts: AddressTally) {
+    // A huge page whose own bit says exclusive is shared if a relative shares a page here.
+    let shared = counts.shared > 0 ? counts.shared + counts.unknown : 0
+    estimate.private +=
+      UInt64(counts.shared > 0 ? counts.exclusive : counts.exclusive + counts.unknown)
+    if shared > 0, counts.mergeable == counts.shared {
+      mergeableAddresses += 1
+    } else if shared > 0 {
+      estimate.shared += 1
+      if shared > counts.readOnly { estimate.copyOnWrite += 1 }
     }
+    // Relatives whose page is in swap space are taken to share one slot.
+    let slots: UInt64 = counts.swapped > 0 ? 1 : 0
+    estimate.swapped += slots
+    let anonymous =
+      UInt64(counts.exclusive) + (shared > 0 ? 1 : UInt64(counts.unknown))
+    let frames = anonymous + slots + (counts.hasFile ? 1 : 0) + (counts.hasZero ? 1 : 0)
+    if frames > 1 { differing += frames - 1 }
   }
 }
 
@@ -176,6 +185,7 @@ extension FamilyComparison.AddressTally {
     } else if entry & PagemapEntry.exclusive == 0 {
       shared += 1
       if entry & PagemapEntry.readOnly != 0 { readOnly += 1 }
+      if entry & PagemapEntry.mayBeMerged != 0 { mergeable += 1 }
     } else if entry & PagemapEntry.sharingUnknown != 0 {
       unknown += 1
     } else {

@@ -43,25 +43,28 @@ final class FamilyReader {
       }
     }
     for space in spaces { finishMappings(of: space, before: .max) }
-    session.copiesMade += comparison.copiesMade
+    session.differing += comparison.differing
     if !session.system.showsFrames { addEstimates() }
   }
 
   private func addEstimates() {
-    guard spaces.count == 1 else {
-      session.estimatedDistinct +=
-        comparison.estimatedDistinct + spaces.reduce(0) { $0 + $1.settledSwap }
-      session.estimatedCouldCopy += comparison.estimatedCouldCopy
-      return
+    let merged = spaces.reduce(0) { $0 + $1.mergedPages }
+    let mergeable = spaces.reduce(0) { $0 + $1.mergeablePages }
+    var addresses = comparison.mergeableAddresses
+    session.estimate += comparison.estimate
+    session.estimate.swapped += spaces.reduce(0) { $0 + $1.settledSwap }
+    if spaces.count == 1 {
+      // Who has no relatives here has every page of its own to itself, or shares it with others.
+      let counts = spaces[0].counts
+      let readOnly = counts[.sharedReadOnly]
+      let shared = counts[.sharedAnonymous] + counts[.merged] + readOnly
+      addresses = min(mergeable, shared)
+      session.estimate.private += counts[.private]
+      session.estimate.shared += shared - addresses
+      session.estimate.copyOnWrite += shared - min(shared, addresses + readOnly)
+      session.estimate.swapped += counts[.swapped] - counts.swappedShared - spaces[0].settledSwap
     }
-    // Who has no relatives here has every page of its own to itself, or shares it with others.
-    for space in spaces {
-      let counts = space.counts
-      let shared = counts[.sharedAnonymous] + counts[.merged]
-      session.estimatedDistinct +=
-        shared + counts[.private] + counts[.sharedReadOnly] + counts[.swapped]
-      session.estimatedCouldCopy += shared
-    }
+    session.estimate.addMergeable(addresses: addresses, merged: merged, of: mergeable)
   }
 
   private func readWindow(_ window: Range<UInt64>, of range: Range<UInt64>) {
@@ -123,10 +126,38 @@ final class FamilyReader {
       unsafe classifier.count(
         UnsafeMutableBufferPointer(rebasing: entries[start..<end]), from: part.lowerBound)
       classifier.store()
+      if let origin = space.origin {
+        unsafe markUnrelated(
+          UnsafeMutableBufferPointer(rebasing: entries[start..<end]), part, mapping, of: space,
+          to: origin)
+      }
       guard mapping.range.upperBound <= window.upperBound else { break }
       finishMapping(of: space)
     }
     unsafe entries[cleared...].update(repeating: 0)
+  }
+
+  /// Marks the pages of `mapping` in `part` at whose addresses `origin` maps something else: one of the
+  /// two has mapped anew since the fork, and their pages are not to be compared.
+  private func markUnrelated(
+    _ entries: UnsafeMutableBufferPointer<UInt64>, _ part: Range<UInt64>, _ mapping: Mapping,
+    of space: AddressSpace, to origin: AddressSpace
+  ) {
+    while space.originIndex < origin.mappings.count,
+      origin.mappings[space.originIndex].range.upperBound <= part.lowerBound
+    {
+      space.originIndex += 1
+    }
+    for other in origin.mappings[space.originIndex...] {
+      if other.range.lowerBound >= part.upperBound { return }
+      if mapping.hasSameBacking(as: other) { continue }
+      let common = other.range.clamped(to: part)
+      let start = Int((common.lowerBound - part.lowerBound) / Kernel.pageSize)
+      let end = Int((common.upperBound - part.lowerBound) / Kernel.pageSize)
+      for index in start..<end where unsafe entries[index] != 0 {
+        unsafe entries[index] |= PagemapEntry.unrelated
+      }
+    }
   }
 
   /// Page tables of address space that was only reserved are empty: the kernel finds their end much

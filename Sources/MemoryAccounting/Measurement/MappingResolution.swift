@@ -3,25 +3,34 @@ enum MappingResolution {
   /// Takes over the counts of the mapping that `space` has arrived at the end of.
   static func finish(_ space: AddressSpace, _ session: Session) {
     var current = space.current
+    let mapping = space.mappings[space.currentIndex]
+    settleHugeFilePages(&current, mapping, space, session)
     let needsStatistics =
       current.hasHugePages || current.doubtfulSwap > 0
       || current.hasMergedPages && session.flags == nil
     if needsStatistics {
-      let mapping = space.mappings[space.currentIndex]
-      if mapping.isWhole, let statistics = space.statistics(ofMappingAt: mapping.range.lowerBound) {
-        settle(&current, mapping, statistics, &space.quality)
+      if mapping.isWhole, let statistics = space.statistics(ofMappingAt: mapping.start) {
+        settle(&current, mapping, statistics, space)
         if current.doubtfulSwap > 0 { settleSwap(&current, statistics, space) }
       } else {
         space.quality.sharing = .estimate
+        space.doubtfulPrivate += current.counts[.private]
         if current.doubtfulSwap > 0 { space.quality.swapped = .estimate }
       }
+    }
+    if mapping.kind == .privateWritable { space.swapReferences += current.counts[.swapped] }
+    countSwappedSharedMemory(&current, mapping, space, session)
+    if current.isHugetlb {
+      current.counts.hugetlb = current.counts.present
+      current.counts.hugetlbPrivate = current.counts[.private]
+      current.counts.otherUnique = 0
     }
     add(current.counts, to: space, mappingIndex: space.currentIndex)
   }
 
   private static func settle(
     _ current: inout MappingCount, _ mapping: Mapping, _ statistics: MappingStatistics,
-    _ quality: inout CountQuality
+    _ space: AddressSpace
   ) {
     let pageSize = Kernel.pageSize
     let sharedState: PageState =
@@ -31,7 +40,8 @@ enum MappingResolution {
         current.counts[.private, protected: true] + current.counts[sharedState, protected: true] > 0
       let pages = current.counts[.private] + current.counts[sharedState]
       if isAnyProtected {
-        quality.sharing = .estimate
+        space.quality.sharing = .estimate
+        space.doubtfulPrivate += current.counts[.private]
       } else {
         let shared = min(statistics.shared / pageSize, pages)
         current.counts[sharedState, protected: false] = shared
@@ -39,12 +49,17 @@ enum MappingResolution {
       }
     }
     if current.hasMergedPages {
-      let merged = min(statistics.merged / pageSize, current.counts[sharedState, protected: false])
+      let mergeable = current.counts[sharedState, protected: false]
+      let merged = min(statistics.merged / pageSize, mergeable)
       current.counts[sharedState, protected: false] -= merged
       current.counts[
         mapping.kind == .privateWritable ? .merged : .sharedReadOnly, protected: false] += merged
-      quality.merged = .estimate
-      quality.sharing = .estimate
+      space.mergeablePages += mergeable
+      space.mergedPages += merged
+      // A merged page whose equals have gone looks like a private one.
+      space.doubtfulPrivate += min(statistics.merged / pageSize, current.counts[.private])
+      space.quality.merged = .estimate
+      space.quality.sharing = .estimate
     }
   }
 
@@ -58,6 +73,45 @@ enum MappingResolution {
     current.counts[.swapped, protected: true] = 0
     current.counts[.swapped, protected: false] = swapped
     space.settledSwap += swapped - certain
+  }
+
+  /// Of pages of files in huge pages the page table tells only of the first one whether somebody else
+  /// maps it; smaps knows of each.
+  private static func settleHugeFilePages(
+    _ current: inout MappingCount, _ mapping: Mapping, _ space: AddressSpace, _ session: Session
+  ) {
+    let pages = current.counts[.unwrittenFile] + current.counts[.shared]
+    guard session.system.hasHugeFilePages, !current.isHugetlb,
+      pages >= UInt64(Kernel.pagesPerHugePage)
+    else { return }
+    var isHuge = !session.system.canScan
+    try? space.scan(mapping.range, for: .huge, isFirstOnly: true) { _ in isHuge = true }
+    guard isHuge else { return }
+    guard mapping.isWhole, let statistics = space.statistics(ofMappingAt: mapping.start) else {
+      space.quality.unique = .estimate
+      return
+    }
+    let unique = (statistics.private) / Kernel.pageSize
+    current.counts.otherUnique = unique - min(unique, current.counts[.private])
+  }
+
+  /// Pages of shared memory leave no trace in the page table when they are swapped out; smaps counts
+  /// them.
+  private static func countSwappedSharedMemory(
+    _ current: inout MappingCount, _ mapping: Mapping, _ space: AddressSpace, _ session: Session
+  ) {
+    let system = session.system
+    guard system.swap.isUsed, system.sharedMemory.contains(mapping) else { return }
+    guard mapping.isWhole, let statistics = space.statistics(ofMappingAt: mapping.start) else {
+      space.quality.swapped = .estimate
+      return
+    }
+    let swapped = statistics.swapped / Kernel.pageSize
+    let pages = swapped - min(swapped, current.counts[.swapped])
+    if pages == 0 { return }
+    current.counts[.swapped, protected: false] += pages
+    current.counts.swappedShared = pages
+    session.swappedFiles.add(pages, of: mapping)
   }
 
   /// Counts the pages of the huge pages that were set aside: shared if somebody else maps them, here
@@ -75,6 +129,7 @@ enum MappingResolution {
           unsafe file.read(from: block.firstFrame, into: mapCounts)
         } else {
           block.space.quality.sharing = .estimate
+          block.space.doubtfulPrivate += UInt64(pages)
         }
       }
       var counts = PageCounts()
@@ -82,11 +137,17 @@ enum MappingResolution {
         let isShared = unsafe session.frames.references(to: frame) > 1 || mapCounts[index] > 1
         let state: PageState =
           !isShared ? .private : block.isWritable ? .sharedAnonymous : .sharedReadOnly
-        if state == .sharedAnonymous { session.frames.markShared(frame) }
+        var marks: ReferenceTable.Marks = isShared ? .shared : []
+        if state == .sharedAnonymous || block.isProtected { marks.insert(.copyOnWrite) }
+        session.frames.see(frame, marks)
         counts.add(state, isProtected: block.isProtected)
         block.space.cells?.add(
           state, isProtected: block.isProtected,
           at: block.address + UInt64(index) * Kernel.pageSize)
+      }
+      if block.isHugetlb {
+        counts.hugetlb = counts.present
+        counts.hugetlbPrivate = counts[.private]
       }
       add(counts, to: block.space, mappingIndex: block.mappingIndex)
     }

@@ -7,6 +7,7 @@ struct HugeBlock {
   let mappingStart: UInt64
   let isWritable: Bool
   let isProtected: Bool
+  let isHugetlb: Bool
   let firstFrame: UInt64
   let address: UInt64
 }
@@ -41,7 +42,7 @@ extension PageClassifier {
     let isWritable = mapping.kind == .privateWritable
     for page in frame..<frame + UInt64(pages) {
       if isWritable {
-        session.frames.add(page, isShared: false)
+        session.frames.add(page, [])
       } else {
         session.frames.see(page)
       }
@@ -49,16 +50,19 @@ extension PageClassifier {
     session.hugeBlocks.append(
       HugeBlock(
         space: space, mappingIndex: space.currentIndex,
-        mappingStart: mapping.range.lowerBound, isWritable: isWritable,
-        isProtected: first.has(PagemapEntry.userfaultProtected), firstFrame: frame,
-        address: address))
+        mappingStart: mapping.start, isWritable: isWritable,
+        isProtected: first.has(PagemapEntry.userfaultProtected), isHugetlb: current.isHugetlb,
+        firstFrame: frame, address: address))
     return true
   }
 
   private mutating func countHugeFlags(
     _ first: PagemapEntry, _ entries: UnsafeMutableBufferPointer<UInt64>, at address: UInt64
   ) -> Bool {
-    guard session.system.hasHugePages, session.system.canScan else { return false }
+    // Of an explicit huge page, which is mapped whole or not at all, the exclusive bit is right.
+    guard session.system.hasHugePages, session.system.canScan, !current.isHugetlb else {
+      return false
+    }
     if address >= current.hugeEnd { findHugeEnd(address) }
     guard address < current.hugeEnd else { return false }
     let isProtected = first.has(PagemapEntry.userfaultProtected)
@@ -97,6 +101,15 @@ extension PageClassifier {
 
   /// How far ahead huge pages are looked for: a window of 8192 small pages.
   private static let hugeReach = Kernel.pageSize * 8192
+
+  /// Marks the pages, shared ones by their looks, of a mapping that has merged pages.
+  func markMergeablePages(_ entries: UnsafeMutableBufferPointer<UInt64>) {
+    let present = PagemapEntry.present
+    let decisive = present | PagemapEntry.exclusive | PagemapEntry.file | PagemapEntry.zero
+    for index in entries.indices where unsafe entries[index] & decisive == present {
+      unsafe entries[index] |= PagemapEntry.mayBeMerged
+    }
+  }
 
   /// Marks the entries that are zero pages, which look like pages shared since a fork otherwise (or,
   /// where the huge zero page is mapped, like a file's page in anonymous memory).

@@ -27,8 +27,14 @@ struct PageClassifier {
     if system.hasMergedPages, mapping.kind != .shared, !current.hasMergedPages,
       space.mayHaveMergedPages
     {
-      current.hasMergedPages =
-        space.statistics(ofMappingAt: mapping.range.lowerBound)?.merged ?? 0 > 0
+      current.hasMergedPages = space.statistics(ofMappingAt: mapping.start)?.merged ?? 0 > 0
+    }
+    if system.hasHugetlbPages, !current.isHugetlb, !mapping.isAnonymous, space.hasHugetlbPages {
+      if let statistics = space.statistics(ofMappingAt: mapping.start) {
+        current.isHugetlb = statistics.isHugetlb
+      } else {
+        space.quality.hugetlb = .estimate
+      }
     }
   }
 
@@ -49,7 +55,10 @@ struct PageClassifier {
       }
       return
     }
-    if !system.showsFrames { unsafe markZeroPages(entries, from: address) }
+    if !system.showsFrames {
+      unsafe markZeroPages(entries, from: address)
+      if current.hasMergedPages { unsafe markMergeablePages(entries) }
+    }
     let block = Kernel.pagesPerHugePage
     var index = 0
     while index < entries.count {
@@ -79,8 +88,9 @@ struct PageClassifier {
   private mutating func countShared(_ entry: UInt64, at address: UInt64) {
     let kind = PagemapEntry.present | PagemapEntry.file
     guard entry & kind == kind else { return }
-    note(.shared, entry & PagemapEntry.userfaultProtected != 0, at: address)
-    seeFile(entry, at: address)
+    let isProtected = entry & PagemapEntry.userfaultProtected != 0
+    note(.shared, isProtected, at: address)
+    seeFile(entry, isCopyOnWrite: isProtected, at: address)
   }
 
   @inline(__always)
@@ -97,20 +107,29 @@ struct PageClassifier {
       if isWritable { note(.zero, isProtected, at: address) } else { entry = 0 }
     } else if value & PagemapEntry.file != 0 {
       note(isWritable ? .unwrittenFile : .shared, isProtected, at: address)
-      seeFile(value, at: address)
+      seeFile(value, isCopyOnWrite: isWritable || isProtected, at: address)
     } else if current.hasMergedPages, isMerged(value) {
       note(isWritable ? .merged : .sharedReadOnly, isProtected, at: address)
-      frames.see(value & PagemapEntry.frameMask)
+      countUnique(value)
+      frames.see(
+        value & PagemapEntry.frameMask, isWritable ? [.shared, .copyOnWrite] : .shared)
     } else if value & PagemapEntry.exclusive != 0 {
       note(.private, isProtected, at: address)
-      frames.see(value & PagemapEntry.frameMask)
+      frames.see(value & PagemapEntry.frameMask, isProtected ? .copyOnWrite : [])
     } else if isWritable {
       note(.sharedAnonymous, isProtected, at: address)
-      frames.add(value & PagemapEntry.frameMask, isShared: true)
+      frames.add(value & PagemapEntry.frameMask, [.shared, .copyOnWrite])
     } else {
       note(.sharedReadOnly, isProtected, at: address)
-      frames.see(value & PagemapEntry.frameMask)
+      frames.see(
+        value & PagemapEntry.frameMask, isProtected ? [.shared, .copyOnWrite] : .shared)
     }
+  }
+
+  /// Pages that are shared by design, or merged, and that nobody else maps now.
+  @inline(__always)
+  private mutating func countUnique(_ value: UInt64) {
+    current.counts.otherUnique &+= value >> 56 & 1
   }
 
   /// Counts a page in swap space; false for entries that only look like one, or may.
@@ -121,7 +140,6 @@ struct PageClassifier {
     let entry = PagemapEntry(rawValue: value)
     if system.showsFrames {
       guard entry.swapArea < PagemapEntry.firstAreaThatIsNoSwap else { return false }
-      if isWritable { session.swapReferences += 1 }
       session.swapTables[entry.swapArea]?.see(entry.swapSlot)
     }
     note(.swapped, isProtected, at: address)
@@ -152,12 +170,15 @@ struct PageClassifier {
     return latestFlags.isMerged
   }
 
-  private func seeFile(_ value: UInt64, at address: UInt64) {
+  private mutating func seeFile(_ value: UInt64, isCopyOnWrite: Bool, at address: UInt64) {
+    countUnique(value)
     if system.showsFrames {
-      frames.see(value & PagemapEntry.frameMask)
+      frames.see(
+        value & PagemapEntry.frameMask, isCopyOnWrite ? [.file, .copyOnWrite] : .file)
     } else {
-      let offset = mapping.offset + (address - mapping.range.lowerBound)
-      session.filePages.insert(page: offset / Kernel.pageSize, of: mapping)
+      let page = (mapping.offset + (address - mapping.range.lowerBound)) / Kernel.pageSize
+      session.filePages.insert(page: page, of: mapping)
+      if isCopyOnWrite { session.copyOnWriteFilePages.insert(page: page, of: mapping) }
     }
   }
 }

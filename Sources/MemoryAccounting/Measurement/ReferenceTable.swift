@@ -4,88 +4,97 @@
   internal import Musl
 #endif
 
-/// How often each page frame (or each slot of a swap area) is mapped by the processes being read.
+/// What is known of each page frame (or of each slot of a swap area) that the processes being read
+/// map: what it is, and how often a write would part it.
 ///
-/// One byte for each frame of the machine, in memory that is reserved whole and populated only where
-/// it is touched: 1 MiB describes 4 GiB of the machine's memory, and an access is one load. More
-/// than 63 references to a frame are counted in a second such table.
+/// Two bytes for each frame of the machine, in memory that is reserved whole and populated only where
+/// it is touched: 2 MiB describe 4 GiB of the machine's memory, and an access is one load. More
+/// than 255 references to a frame are counted in a second such table.
 @safe
 final class ReferenceTable {
-  private static let seen: UInt8 = 0x80
-  private static let shared: UInt8 = 0x40
-  private static let countMask: UInt8 = 0x3f
+  /// What a frame was seen as; marks add up.
+  struct Marks: OptionSet {
+    let rawValue: UInt16
+    /// Anonymous memory that several address spaces map.
+    static let shared = Marks(rawValue: 1 << 14)
+    /// Somebody here would make a copy when writing to it.
+    static let copyOnWrite = Marks(rawValue: 1 << 13)
+    /// A page of a file or of shared memory.
+    static let file = Marks(rawValue: 1 << 12)
+
+    fileprivate static let seen = Marks(rawValue: 1 << 15)
+  }
+
+  private static let countMask: UInt16 = 0xff
 
   /// Frames from here on are not memory and are not counted.
   let limit: UInt64
-  /// How many different frames have been seen.
+  /// How many different frames have been seen, and how many of them with each mark.
   private(set) var distinct: UInt64 = 0
+  private(set) var distinctShared: UInt64 = 0
+  private(set) var distinctCopyOnWrite: UInt64 = 0
+  private(set) var distinctFile: UInt64 = 0
 
-  private let slots: UnsafeMutablePointer<UInt8>
+  private let slots: UnsafeMutablePointer<UInt16>
   private let further: UnsafeMutablePointer<UInt16>
   private var touched: [Bool]
 
-  /// Frames for each element of `touched`: what one page of the table describes.
+  /// Frames for each element of `touched`.
   private static let stretch = 12
 
   /// - Throws: `AccountingError` where the address space for the table is not to be had.
   init(limit: UInt64) throws(AccountingError) {
     self.limit = limit
-    let reserve = { (byteCount: Int) -> UnsafeMutableRawPointer? in
+    let byteCount = Int(limit) * 2
+    let reserve = { () -> UnsafeMutableRawPointer? in
       let memory = unsafe mmap(
         nil, max(byteCount, 1), PROT_READ | PROT_WRITE,
         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
       return unsafe memory == MAP_FAILED ? nil : memory
     }
-    guard let slots = unsafe reserve(Int(limit)) else {
+    guard let slots = unsafe reserve() else {
       throw AccountingError(
         .systemCallFailed, errno: errno, "no address space for the table of page frames")
     }
-    guard let further = unsafe reserve(Int(limit) * 2) else {
+    guard let further = unsafe reserve() else {
       let code = errno
-      unsafe _ = munmap(slots, max(Int(limit), 1))
+      unsafe _ = munmap(slots, max(byteCount, 1))
       throw AccountingError(
         .systemCallFailed, errno: code, "no address space for the table of page frames")
     }
-    unsafe self.slots = slots.bindMemory(to: UInt8.self, capacity: Int(limit))
+    unsafe self.slots = slots.bindMemory(to: UInt16.self, capacity: Int(limit))
     unsafe self.further = further.bindMemory(to: UInt16.self, capacity: Int(limit))
     touched = Array(repeating: false, count: Int(limit >> Self.stretch) + 1)
   }
 
   deinit {
-    unsafe _ = munmap(slots, max(Int(limit), 1))
+    unsafe _ = munmap(slots, max(Int(limit) * 2, 1))
     unsafe _ = munmap(further, max(Int(limit) * 2, 1))
   }
 
   /// Notes that a frame is in use.
   @inline(__always)
-  func see(_ frame: UInt64) {
+  func see(_ frame: UInt64, _ marks: Marks = []) {
     guard frame < limit else { return }
     let old = unsafe slots[Int(frame)]
-    if old == 0 { isFirst(frame) }
-    unsafe slots[Int(frame)] = old | Self.seen
+    let new = old | Marks.seen.rawValue | marks.rawValue
+    if new == old { return }
+    unsafe slots[Int(frame)] = new
+    countMarks(new & ~old, of: frame)
   }
 
-  /// Notes one reference that a write would part from the frame; `isShared` if it is known to be one
-  /// of several.
+  /// Notes one reference that a write would part from the frame.
   @inline(__always)
-  func add(_ frame: UInt64, isShared: Bool) {
+  func add(_ frame: UInt64, _ marks: Marks) {
     guard frame < limit else { return }
-    let old = unsafe slots[Int(frame)]
-    if old == 0 { isFirst(frame) }
-    let marks = Self.seen | (isShared ? Self.shared : 0)
-    if old & Self.countMask == Self.countMask {
+    see(frame, marks)
+    let slot = unsafe slots[Int(frame)]
+    if slot & Self.countMask == Self.countMask {
       let more = unsafe further[Int(frame)]
       unsafe further[Int(frame)] = more == .max ? more : more + 1
-      unsafe slots[Int(frame)] = old | marks
     } else {
-      unsafe slots[Int(frame)] = (old | marks) + 1
+      unsafe slots[Int(frame)] = slot + 1
     }
-  }
-
-  /// Marks a frame, all of whose references have been added, as shared.
-  func markShared(_ frame: UInt64) {
-    guard frame < limit else { return }
-    unsafe slots[Int(frame)] |= Self.shared
   }
 
   /// How many references to the frame were added.
@@ -108,11 +117,16 @@ final class ReferenceTable {
   @inline(__always)
   func isSharedHere(_ frame: UInt64) -> Bool {
     let slot = unsafe slots[Int(frame)]
-    return slot & Self.shared != 0 && slot & Self.countMask > 1
+    return slot & Marks.shared.rawValue != 0 && slot & Self.countMask > 1
   }
 
-  private func isFirst(_ frame: UInt64) {
-    distinct += 1
-    touched[Int(frame >> Self.stretch)] = true
+  /// Counts the marks that a frame has got, without a branch for each.
+  @inline(__always)
+  private func countMarks(_ marks: UInt16, of frame: UInt64) {
+    distinct &+= UInt64(marks >> 15 & 1)
+    distinctShared &+= UInt64(marks >> 14 & 1)
+    distinctCopyOnWrite &+= UInt64(marks >> 13 & 1)
+    distinctFile &+= UInt64(marks >> 12 & 1)
+    if marks & Marks.seen.rawValue != 0 { touched[Int(frame >> Self.stretch)] = true }
   }
 }

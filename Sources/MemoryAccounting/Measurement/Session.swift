@@ -9,16 +9,15 @@ final class Session {
   /// Slots in use of each swap area.
   private(set) var swapTables: [Int: ReferenceTable] = [:]
   var filePages = FilePages()
+  /// Those of `filePages` that somebody would make a copy of.
+  var copyOnWriteFilePages = FilePages()
+  var swappedFiles = SwappedFiles()
   var hugeBlocks: [HugeBlock] = []
 
-  /// References to slots of swap space from writable private mappings.
-  var swapReferences: UInt64 = 0
   /// Σ over virtual addresses of (distinct frames − 1), within each family.
-  var copiesMade: UInt64 = 0
-  /// Without frame numbers: distinct anonymous and swapped pages, and the references to shared
-  /// ones beyond the first.
-  var estimatedDistinct: UInt64 = 0
-  var estimatedCouldCopy: UInt64 = 0
+  var differing: UInt64 = 0
+  /// What is estimated without frame numbers.
+  var estimate = PageEstimate()
 
   init(system: SystemMemory, options: AccountingOptions) throws(AccountingError) {
     self.system = system

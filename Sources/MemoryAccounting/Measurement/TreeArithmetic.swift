@@ -12,39 +12,74 @@ struct TreeArithmetic {
     spaces.reduce(0) { $0 + pages($1.counts) }
   }
 
-  /// Different frames and slots of swap space.
+  /// Different pages in memory, by what they are; they add up to all of them.
+  struct Distinct {
+    var `private`: UInt64
+    var sharedAnonymous: UInt64
+    var files: UInt64
+    /// Those of all three that somebody would make a copy of.
+    var copyOnWrite: UInt64
+
+    var all: UInt64 { `private` + sharedAnonymous + files }
+  }
+
+  /// Different frames.
   ///
   /// Without frame numbers, an estimate that is closer than the sum of smaps' proportional sizes
   /// (Pss), which leaves the share of everybody outside the tree out, and that needs no more than the
   /// pagemap: pages of files are told apart by their place in the file, anonymous pages that several
-  /// relatives share at one address are taken to be one.
-  func distinct() -> UInt64 {
-    if session.system.showsFrames { return session.frames.distinct + session.distinctSwapSlots }
-    let merged = sum { $0[.merged] }
-    let mergedFrames = ProcFile.number("/sys/kernel/mm/ksm/pages_shared") ?? merged
-    let estimate = session.estimatedDistinct + session.filePages.distinct()
-    return estimate - min(estimate, merged - min(merged, mergedFrames))
+  /// relatives share at one address are taken to be one. A page that is certain to be there, as those
+  /// of one address space alone and those of files are, is never taken off.
+  func distinct() -> Distinct {
+    let frames = session.frames
+    if session.system.showsFrames {
+      return Distinct(
+        private: frames.distinct - frames.distinctShared - frames.distinctFile,
+        sharedAnonymous: frames.distinctShared, files: frames.distinctFile,
+        copyOnWrite: frames.distinctCopyOnWrite)
+    }
+    let merged = session.estimate.mergedPages()
+    return Distinct(
+      private: session.estimate.private, sharedAnonymous: session.estimate.shared + merged,
+      files: session.filePages.distinct(),
+      copyOnWrite: session.estimate.copyOnWrite + merged
+        + sum { $0[.private, protected: true] } + session.copyOnWriteFilePages.distinct())
   }
 
-  /// The most pages that writing to everything would need on top.
+  /// Different slots of swap space, and pages of shared memory in it.
+  func swapped() -> (pages: UInt64, exactness: Exactness) {
+    let files = session.swappedFiles.distinct()
+    let quality = spaces.reduce(files.exactness) { max($0, $1.quality.swapped) }
+    guard session.system.showsFrames else {
+      let isNone = session.estimate.swapped + files.pages == 0
+      return (
+        session.estimate.swapped + files.pages, isNone ? quality : max(quality, .estimate)
+      )
+    }
+    return (session.distinctSwapSlots + files.pages, quality)
+  }
+
+  /// The most memory that writing to everything would need on top: a copy of each page that is
+  /// copy-on-write, for everyone who has it, and the pages that come back from swap space.
+  ///
+  /// With frame numbers, and the counts of who maps each, the page that the last one of its sharers
+  /// writes to is known to need no copy. Without, anybody may be among the sharers: then it is a bound.
   func couldStillCopy() -> (pages: UInt64, exactness: Exactness) {
     // A zero page, a file's page or a merged page stays what it is, however many write to it.
     let always = sum { $0[.zero] + $0[.unwrittenFile] + $0[.merged] + $0.onlyProtected }
-    guard session.system.showsFrames else {
-      // Merged pages look shared to those who compare relatives: they are in `always` already.
-      let shared = session.estimatedCouldCopy
-      return (always + shared - min(shared, sum { $0[.merged] }), .estimate)
-    }
+    let returning =
+      spaces.reduce(0) { $0 + $1.swapReferences } + session.swappedFiles.distinct().pages
     let shared = sum { $0[.sharedAnonymous] }
-    let kept = keptByTheLast()
-    // Of those who share a slot of swap space, the last to write takes the page over.
-    let swapped = session.swapReferences - min(session.swapReferences, session.distinctSwapSlots)
-    return (always + shared - min(shared, kept.frames) + swapped, kept.exactness)
+    guard session.system.showsFrames, session.mapCounts != nil else {
+      let doubtful = spaces.reduce(0) { $0 + $1.doubtfulPrivate }
+      return (always + shared + doubtful + returning, .bound)
+    }
+    return (always + shared - min(shared, keptByTheLast()) + returning, .exact)
   }
 
   /// How many shared frames are mapped by nobody outside: when everyone else has made a copy, the
   /// last one writes to the frame itself.
-  private func keptByTheLast() -> (frames: UInt64, exactness: Exactness) {
+  private func keptByTheLast() -> UInt64 {
     let frames = session.frames
     // Numbers of frames in between cost less than another call, up to about this many.
     let gap: UInt64 = 12
@@ -55,10 +90,7 @@ struct TreeArithmetic {
     frames.forEachStretch { stretch in
       var run: Range<UInt64>?
       let finish = { (range: Range<UInt64>) in
-        guard let file = session.mapCounts else {
-          for frame in range where frames.isSharedHere(frame) { kept += 1 }
-          return
-        }
+        guard let file = session.mapCounts else { return }
         unsafe file.read(
           from: range.lowerBound, into: UnsafeMutableBufferPointer(rebasing: counts[..<range.count])
         )
@@ -76,6 +108,6 @@ struct TreeArithmetic {
       }
       if let run { finish(run) }
     }
-    return (kept, session.mapCounts == nil ? .estimate : .exact)
+    return kept
   }
 }

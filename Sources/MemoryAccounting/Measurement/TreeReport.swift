@@ -38,7 +38,7 @@ struct TreeReport {
     let memory = space.counts.breakdown(space.quality)
     let parting = parting(of: entry, space)
     return ProcessMemory(
-      process: entry, condition: .read, memory: memory, diverged: parting?.diverged,
+      process: entry, condition: .read, memory: memory, differing: parting?.differing,
       fresh: parting?.fresh,
       sharesMemoryWith: space.process.pid == entry.pid ? nil : space.process.pid,
       mappings: mappings(of: space), cells: space.cells)
@@ -58,17 +58,17 @@ struct TreeReport {
     }
   }
 
-  /// What parted since the fork; of two processes in one address space nothing ever does.
+  /// What differs from the parent's; of two processes in one address space nothing ever does.
   private func parting(
     of entry: ProcessEntry, _ space: AddressSpace
-  ) -> (diverged: MemoryFigure, fresh: MemoryFigure)? {
+  ) -> (differing: MemoryFigure, fresh: MemoryFigure)? {
     if let parent = listing.space(of: entry.parent), parent === space {
       return (MemoryFigure(bytes: 0), MemoryFigure(bytes: 0))
     }
     guard let origin = space.origin, !isLost(origin) else { return nil }
     let exactness: Exactness = session.system.showsFrames ? .exact : .estimate
     return (
-      MemoryFigure(bytes: space.divergedPages * Kernel.pageSize, exactness: exactness),
+      MemoryFigure(bytes: space.differingPages * Kernel.pageSize, exactness: exactness),
       MemoryFigure(
         bytes: space.freshPages * Kernel.pageSize,
         exactness: max(space.quality.zero, space.quality.swapped))
@@ -86,26 +86,30 @@ struct TreeReport {
   private func total(_ processes: [ProcessMemory]) -> TreeTotal {
     let present = processes.filter { $0.condition != .gone }
     let naive = present.reduce(MemoryFigure(bytes: 0)) { $0 + $1.memory.resident }
-    let memory = present.filter { $0.sharesMemoryWith == nil }
+    let read = present.filter { $0.condition != .denied }
+    if read.isEmpty, !present.isEmpty { return .denied(naive: naive) }
+    let memory = read.filter { $0.sharesMemoryWith == nil }
       .reduce(PageCounts().breakdown(CountQuality())) { $0 + $1.memory }
-    if processes.contains(where: { $0.condition == .denied }) {
-      return TreeTotal(
-        distinct: .denied, naive: naive, copyOnWrite: .denied, copiesMade: .denied,
-        couldStillCopy: .denied, memory: memory)
-    }
     let totals = TreeArithmetic(session, spaces)
     let known: Exactness = lost.isEmpty && listing.knowsSharedSpaces ? .exact : .estimate
     let figure = { (pages: UInt64, exactness: Exactness) in
       MemoryFigure(bytes: pages * Kernel.pageSize, exactness: max(known, exactness))
     }
     let frames: Exactness = session.system.showsFrames ? .exact : .estimate
+    let distinct = totals.distinct()
+    let swapped = totals.swapped()
     let could = totals.couldStillCopy()
+    let sharing = spaces.reduce(frames) { max($0, $1.quality.sharing) }
     return TreeTotal(
-      distinct: figure(totals.distinct(), frames),
+      distinct: figure(distinct.all, frames),
+      private: figure(distinct.private, sharing),
+      sharedAnonymous: figure(distinct.sharedAnonymous, sharing),
+      files: figure(distinct.files, frames),
+      copyOnWrite: figure(distinct.copyOnWrite, sharing),
+      swap: figure(swapped.pages, swapped.exactness),
       naive: naive,
-      copyOnWrite: memory.copyOnWrite,
-      copiesMade: figure(session.copiesMade, frames),
-      couldStillCopy: figure(could.pages, max(could.exactness, memory.copyOnWrite.exactness)),
+      differing: figure(session.differing, frames),
+      couldStillCopy: figure(could.pages, could.exactness),
       memory: memory)
   }
 }

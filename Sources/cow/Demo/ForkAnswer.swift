@@ -55,7 +55,7 @@ struct ForkAnswer {
     var list = [
       comparison("\(moment): top counts", tree.total.naive, pages * (children + 1)),
       comparison("\(moment): really used", tree.total.distinct, pages + copies),
-      comparison("\(moment): copies made", tree.total.copiesMade, copies),
+      comparison("\(moment): pages that differ", tree.total.differing, copies),
     ]
     for (index, process) in tree.processes.enumerated() {
       let own = index > 0 && index <= dirtyChildren ? copied : 0
@@ -69,7 +69,7 @@ struct ForkAnswer {
       list.append(
         comparison(name + "private", process.memory.private, isolated, isShown: isFirstWriter))
       guard index > 0 else { continue }
-      list.append(comparison(name + "diverged", process.diverged, own, isShown: false))
+      list.append(comparison(name + "differing", process.differing, own, isShown: false))
       list.append(comparison(name + "fresh", process.fresh, 0, isShown: false))
     }
     return list

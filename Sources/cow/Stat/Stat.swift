@@ -6,11 +6,14 @@ struct Stat: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Show how much memory processes really use, and how much of it is copy-on-write.",
     discussion: """
-      RES is what top shows. COW would be copied on the next write; PRIVATE belongs to one process \
-      alone; SHARED is shared by design (files, shared memory). DIVERGED was copied since the fork, \
-      FRESH was added since.
+      RES is what top shows; HUGETLB is what it leaves out. USS are the pages that no other process \
+      maps. COW would be copied on the next write; PRIVATE is anonymous memory of one process alone; \
+      SHARED is shared by design (files, shared memory). DIFFERS are the pages that are not the \
+      parent's at the same addresses (whichever of the two has written), FRESH those that the parent \
+      has not at all.
 
-      '~' marks an estimate: run as root, the figures are exact.
+      '~' marks an estimate: run as root, the figures are exact. The last line counts each page once, \
+      however many processes map it.
       """)
 
   @OptionGroup var selection: ProcessSelection

@@ -8,7 +8,8 @@ struct StatDocument {
   init(_ tree: ProcessTree) { self.tree = tree }
 
   /// JSON. Figures are numbers of bytes; those that are denied, and those that a process has not (what
-  /// parted from a parent that was not read), are null. `estimates` names those that are not exact.
+  /// parted from a parent that was not read), are null. `estimates` names those that are not exact, `bounds`
+  /// those that are exact or less.
   func json() throws(ToolError) -> String {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
@@ -65,9 +66,11 @@ struct FigureSet: Encodable {
 
   init(_ memory: MemoryBreakdown) {
     figures = [
-      ("residentBytes", memory.resident), ("copyOnWriteBytes", memory.copyOnWrite),
-      ("privateBytes", memory.private), ("sharedBytes", memory.shared),
-      ("sharedReadOnlyBytes", memory.sharedReadOnly), ("swappedBytes", memory.swapped),
+      ("residentBytes", memory.resident), ("uniqueBytes", memory.unique),
+      ("copyOnWriteBytes", memory.copyOnWrite), ("privateBytes", memory.private),
+      ("sharedBytes", memory.shared), ("sharedReadOnlyBytes", memory.sharedReadOnly),
+      ("hugetlbBytes", memory.hugetlb), ("swappedBytes", memory.swapped),
+      ("swappedSharedBytes", memory.swappedShared),
       ("userfaultProtectedBytes", memory.userfaultProtected),
       ("sharedAnonymousBytes", memory.sharedAnonymous),
       ("unwrittenFileBytes", memory.unwrittenFile), ("zeroBytes", memory.zero),
@@ -78,18 +81,18 @@ struct FigureSet: Encodable {
   init(process: ProcessMemory?) {
     figures =
       FigureSet(process?.memory ?? .denied).figures + [
-        ("divergedBytes", process?.diverged), ("freshBytes", process?.fresh),
+        ("differingBytes", process?.differing), ("freshBytes", process?.fresh),
       ]
   }
 
   init(_ total: TreeTotal) {
-    let sums = FigureSet(total.memory).figures.filter { $0.name != "copyOnWriteBytes" }
-    figures =
-      [
-        ("distinctBytes", total.distinct), ("naiveBytes", total.naive),
-        ("copyOnWriteBytes", total.copyOnWrite), ("copiesMadeBytes", total.copiesMade),
-        ("couldStillCopyBytes", total.couldStillCopy),
-      ] + sums
+    figures = [
+      ("distinctBytes", total.distinct), ("privateBytes", total.private),
+      ("sharedAnonymousBytes", total.sharedAnonymous), ("fileBytes", total.files),
+      ("copyOnWriteBytes", total.copyOnWrite), ("swapBytes", total.swap),
+      ("naiveBytes", total.naive), ("differingBytes", total.differing),
+      ("couldStillCopyBytes", total.couldStillCopy),
+    ]
   }
 
   var names: [String] { figures.map(\.name) }
@@ -110,8 +113,11 @@ struct FigureSet: Encodable {
       }
     }
     try container.encode(exactness, forKey: Key("exactness"))
-    let estimates = figures.filter { $0.figure?.exactness == .estimate }.map(\.name)
-    try container.encode(estimates, forKey: Key("estimates"))
+    let named = { (exactness: Exactness) in
+      figures.filter { $0.figure?.exactness == exactness }.map(\.name)
+    }
+    try container.encode(named(.estimate), forKey: Key("estimates"))
+    try container.encode(named(.bound), forKey: Key("bounds"))
   }
 
   private struct Key: CodingKey {
@@ -127,12 +133,27 @@ struct FigureSet: Encodable {
 private struct Root: Encodable {
   let exactness: Exactness
   let processes: [Process]
-  let total: FigureSet
+  let total: Total
 
   init(_ tree: ProcessTree) {
     exactness = tree.total.exactness
     processes = tree.processes.map(Process.init)
-    total = FigureSet(tree.total)
+    total = Total(tree.total)
+  }
+
+  /// The totals, of different pages; and the sums over the processes under a name of their own.
+  struct Total: Encodable {
+    let total: TreeTotal
+
+    init(_ total: TreeTotal) { self.total = total }
+
+    func encode(to encoder: any Encoder) throws {
+      var container = encoder.container(keyedBy: Key.self)
+      try container.encode(FigureSet(total.memory), forKey: .sums)
+      try FigureSet(total).encode(to: encoder)
+    }
+
+    enum Key: CodingKey { case sums }
   }
 
   struct Process: Encodable {

@@ -3,7 +3,7 @@ internal import MemoryAccounting
 
 /// What processes are sorted by.
 enum StatOrder: String, CaseIterable, ExpressibleByArgument {
-  case resident, cow, `private`, shared, swapped, diverged, fresh, pid, name
+  case resident, cow, `private`, shared, swapped, unique, differing, fresh, pid, name
 
   /// Whether `left` comes before `right`: larger amounts first, unknown ones last; numbers and names
   /// ascending.
@@ -26,7 +26,8 @@ enum StatOrder: String, CaseIterable, ExpressibleByArgument {
       case .private: process.memory.private
       case .shared: process.memory.shared
       case .swapped: process.memory.swapped
-      case .diverged: process.diverged
+      case .unique: process.memory.unique
+      case .differing: process.differing
       case .fresh: process.fresh
       case .resident, .pid, .name: process.memory.resident
       }

@@ -30,19 +30,21 @@ struct StatTable {
     forest = ProcessForest(tree.processes, order: order)
     var columns = [
       Column(title: "RES", memory: \.resident),
+      Column(title: "USS", memory: \.unique),
       Column(title: "COW", memory: \.copyOnWrite, style: Style.yellow),
       Column(title: "PRIVATE", memory: \.private, style: Style.green),
       Column(title: "SHARED", memory: \.shared),
     ]
     // Columns that would be empty make room for names.
     let total = tree.total.memory
+    if total.hugetlb.bytes != 0 { columns.append(Column(title: "HUGETLB", memory: \.hugetlb)) }
     if total.userfaultProtected.bytes != 0 {
       columns.append(
         Column(title: "UFFD-WP", memory: \.userfaultProtected, style: Style.yellow))
     }
     if total.swapped.bytes != 0 { columns.append(Column(title: "SWAP", memory: \.swapped)) }
-    if tree.processes.contains(where: { $0.diverged != nil }) {
-      columns.append(Column(title: "DIVERGED", parting: \.diverged))
+    if tree.processes.contains(where: { $0.differing != nil }) {
+      columns.append(Column(title: "DIFFERS", parting: \.differing))
       columns.append(Column(title: "FRESH", parting: \.fresh))
     }
     self.columns = columns

@@ -17,8 +17,8 @@ struct TreeSentence {
     let gone = tree.processes.filter { $0.condition == .gone }
     if !denied.isEmpty {
       lines.append(
-        "\(count(denied.count, "process")) may not be read (another user's, or protected from everyone): "
-          + "the sums are denied too")
+        "\(count(denied.count, "process")) may not be read (another user's, or protected from everyone) "
+          + "and \(denied.count == 1 ? "is" : "are") counted by top only")
     }
     if !gone.isEmpty {
       lines.append("\(count(gone.count, "process")) ended before being read and is not counted")
@@ -30,10 +30,12 @@ struct TreeSentence {
   private var sentence: String {
     let total = tree.total
     let counted = tree.processes.count { $0.condition != .gone }
+    let swap = total.swap.bytes == 0 ? "" : " and \(text(total.swap)) of swap space"
     let parts = [
       "\(count(counted, "process")): top counts \(text(total.naive))",
-      "really used \(text(total.distinct, marked: false)) (\(total.distinct.exactness.rawValue))",
-      "\(text(total.copyOnWrite)) is shared copy-on-write",
+      "really used \(text(total.distinct, marked: false)) of RAM "
+        + "(\(total.distinct.exactness.rawValue))\(swap)",
+      "\(text(total.copyOnWrite)) of it is copy-on-write",
       "at most \(text(total.couldStillCopy)) more if everyone wrote",
     ]
     guard total.distinct.exactness != .denied else {

@@ -10,7 +10,7 @@ struct TopFrame {
   let duty: Double
 
   private static let columns: [(title: String, width: Int)] = [
-    ("PID", 8), ("RES", 10), ("COW", 10), ("PRIVATE", 10), ("DIVERGED", 10), ("COPIED", 10),
+    ("PID", 8), ("RES", 10), ("COW", 10), ("PRIVATE", 10), ("DIFFERS", 10), ("COPIED", 10),
   ]
 
   /// The lines, at most `rows` of at most `columns` characters.
@@ -40,7 +40,7 @@ struct TopFrame {
     let cells = [
       String(row.entry.pid),
       text(row.resident), text(memory?.copyOnWrite), text(memory?.private),
-      text(row.scanned?.diverged), row.copied.map(units.text) ?? "-",
+      text(row.scanned?.differing), row.copied.map(units.text) ?? "-",
     ]
     return zip(cells, Self.columns).map { padded($0, $1.width) }.joined() + "  "
       + row.entry.name.printable

@@ -100,7 +100,7 @@ struct TopModel {
     var scan = Scan(time: seconds(of: CLOCK_MONOTONIC), processes: [:], copied: [:])
     for process in tree.processes {
       scan.processes[process.id] = process
-      if let now = process.diverged?.bytes, let then = previous[process.id]?.diverged?.bytes {
+      if let now = process.differing?.bytes, let then = previous[process.id]?.differing?.bytes {
         scan.copied[process.id] = now - min(now, then)
       }
     }

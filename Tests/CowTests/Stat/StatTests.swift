@@ -17,25 +17,28 @@ struct StatTests {
     let process = try #require((object["processes"] as? [[String: Any]])?.first)
     for name in [
       "pid", "parent", "name", "residentBytes", "copyOnWriteBytes", "privateBytes", "sharedBytes",
-      "swappedBytes", "divergedBytes", "freshBytes", "userfaultProtectedBytes",
+      "swappedBytes", "uniqueBytes", "hugetlbBytes", "differingBytes", "freshBytes",
+      "userfaultProtectedBytes",
     ] {
       #expect(process[name] != nil, "\(name) is missing")
     }
     let total = try #require(object["total"] as? [String: Any])
     for name in [
-      "distinctBytes", "naiveBytes", "copyOnWriteBytes", "copiesMadeBytes", "couldStillCopyBytes",
+      "distinctBytes", "privateBytes", "sharedAnonymousBytes", "fileBytes", "swapBytes",
+      "naiveBytes", "copyOnWriteBytes", "differingBytes", "couldStillCopyBytes",
     ] {
       #expect(total[name] is NSNumber, "\(name) is missing")
     }
+    #expect((total["sums"] as? [String: Any])?["copyOnWriteBytes"] is NSNumber)
 
     let report = try StatReport(result.output)
     #expect(report.processes.map(\.pid) == [scenario.root] + scenario.children)
     let child = try #require(report[scenario.children[0]])
     #expect(child.parent == scenario.root)
-    let diverged = try #require(child.divergedBytes)
+    let diverged = try #require(child.differingBytes)
     // The buffer's 5 MiB, and a few pages of stack and data.
     #expect((5 * Self.megabyte..<6 * Self.megabyte).contains(diverged))
-    #expect(report[scenario.root]?.divergedBytes == nil)
+    #expect(report[scenario.root]?.differingBytes == nil)
   }
 
   @Test("the descendants are left out on request")
@@ -101,8 +104,8 @@ struct StatTests {
     #expect(!result.output.contains("\u{1B}"))
     let sentence = try #require(lines.last)
     let pattern =
-      #"^4 processes: top counts ~?[0-9.]+ MB; really used [0-9.]+ MB \((exact|estimate)\); "#
-      + #"~?[0-9.]+ MB is shared copy-on-write; at most ~?[0-9.]+ MB more if everyone wrote$"#
+      #"^4 processes: top counts ~?[0-9.]+ MB; really used [0-9.]+ MB of RAM \((exact|estimate)\); "#
+      + #"~?[0-9.]+ MB of it is copy-on-write; at most ~?[0-9.]+ MB more if everyone wrote$"#
     #expect(sentence.firstMatch(of: try Regex(pattern)) != nil, "\(sentence)")
   }
 

@@ -10,11 +10,13 @@ struct StatReport: Decodable {
     let exactness: String
     let estimates: [String]
     let residentBytes: UInt64?
+    let uniqueBytes: UInt64?
+    let hugetlbBytes: UInt64?
     let copyOnWriteBytes: UInt64?
     let privateBytes: UInt64?
     let sharedBytes: UInt64?
     let swappedBytes: UInt64?
-    let divergedBytes: UInt64?
+    let differingBytes: UInt64?
     let freshBytes: UInt64?
     let userfaultProtectedBytes: UInt64?
     let mappings: [Mapping]?
@@ -34,9 +36,14 @@ struct StatReport: Decodable {
     let distinctBytes: UInt64?
     let naiveBytes: UInt64?
     let copyOnWriteBytes: UInt64?
-    let copiesMadeBytes: UInt64?
+    let differingBytes: UInt64?
     let couldStillCopyBytes: UInt64?
+    let privateBytes: UInt64?
+    let sharedAnonymousBytes: UInt64?
+    let fileBytes: UInt64?
+    let swapBytes: UInt64?
     let estimates: [String]
+    let bounds: [String]
   }
 
   let exactness: String
