@@ -18,8 +18,8 @@ package struct PageCount: Decodable, Sendable {
     package let sharedReadOnly: UInt64
     package let swapped: UInt64
     package let protected: UInt64
-    package let hugetlbPrivate: UInt64
-    package let hugetlbShared: UInt64
+    package let swappedShared: UInt64
+    package let hugetlb: UInt64
     /// Pages of the page cache, and of shared memory, whatever maps them.
     package let file: UInt64
     package let sharedMemory: UInt64
@@ -27,14 +27,13 @@ package struct PageCount: Decodable, Sendable {
     package let unique: UInt64
     /// Each page divided by the number of those who map it: PSS.
     package let proportionalBytes: UInt64
-    package let swapProportionalBytes: UInt64
     /// Anonymous pages that nobody else has.
     package let freedIfKilled: UInt64
     package let freedIfSubtreeKilled: UInt64
     /// Pages that are not the parent's at the same address; nil unless both run one image.
-    package let differ: UInt64?
+    package let differing: UInt64?
     /// Pages where the parent has none.
-    package let onlyHere: UInt64?
+    package let fresh: UInt64?
     /// /proc/PID/smaps_rollup.
     package let kernelBytes: [String: UInt64]
   }
@@ -42,9 +41,14 @@ package struct PageCount: Decodable, Sendable {
   /// All of them together, each page once.
   package struct Total: Decodable, Sendable, Equatable {
     package let frames: UInt64
-    package let hugetlbFrames: UInt64
-    package let swapSlots: UInt64
-    package let sharedAnonymousFrames: UInt64
+    package let `private`: UInt64
+    package let sharedAnonymous: UInt64
+    package let files: UInt64
+    package let copyOnWrite: UInt64
+    package let swap: UInt64
+    package let naive: UInt64
+    package let differing: UInt64
+    package let couldStillCopy: UInt64
     /// What is known to differ even without seeing frames.
     package let certain: UInt64
   }

@@ -80,22 +80,20 @@ def pages(pid):
     return found
 
 
-def kind(page, flags, count, references):
+def kind(page, flags, count):
     """What one page is: a name of the figures that are printed, or None for what is no memory."""
-    name = kind_unless_protected(page, flags, count, references)
+    name = kind_unless_protected(page, flags, count)
     if page.entry & PROTECTED and name in ("private", "shared", "sharedReadOnly"):
         return "onlyProtected"
     return name
 
 
-def kind_unless_protected(page, flags, count, references):
+def kind_unless_protected(page, flags, count):
     mapping = page.mapping
     if not page.entry & PRESENT:
         return "swapped"
     if flags & ZERO:
         return "zero" if mapping.writable and not mapping.shared else None
-    if flags & HUGETLB:
-        return "hugetlbShared" if mapping.shared or max(count, references) > 1 else "hugetlbPrivate"
     if not page.entry & FILE and not flags & ANONYMOUS:
         return None  # A device's.
     if mapping.shared:
@@ -110,7 +108,7 @@ def kind_unless_protected(page, flags, count, references):
 
 
 KINDS = ("private", "sharedAnonymous", "unwrittenFile", "zero", "merged", "shared",
-         "sharedReadOnly", "onlyProtected", "swapped", "hugetlbPrivate", "hugetlbShared")
+         "sharedReadOnly", "onlyProtected", "swapped")
 COPY_ON_WRITE = ("sharedAnonymous", "unwrittenFile", "zero", "merged", "onlyProtected")
 
 
@@ -119,67 +117,81 @@ class Space:
 
     def __init__(self, pid):
         self.pid = pid
-        status = open(f"/proc/{pid}/stat").read().rpartition(")")[2].split()
-        self.parent = int(status[1])
+        with open(f"/proc/{pid}/stat", errors="surrogateescape") as status:
+            self.parent = int(status.read().rpartition(")")[2].split()[1])
         self.pages = pages(pid)
+        self.swapped_shared = swapped_shared(pid)
         # Fork leaves both as they are, exec makes them anew.
-        self.image = (open(f"/proc/{pid}/auxv", "rb").read(), os.readlink(f"/proc/{pid}/exe"))
+        with open(f"/proc/{pid}/auxv", "rb") as vector:
+            self.image = (vector.read(), os.readlink(f"/proc/{pid}/exe"))
 
     def classify(self, tree):
         self.kinds = Counter()
-        self.protected = self.proportional = self.unique = 0
+        self.hugetlb = self.protected = self.proportional = self.unique = 0
         self.file_pages = self.shared_memory_pages = 0
-        #: What relatives' pages are compared by: pages of private mappings, by address.
+        # Pages of private mappings, by address.
         self.own = {}
         for page in self.pages:
             present = bool(page.entry & PRESENT)
             flags = tree.flags[page.identity] if present else 0
             count = tree.counts[page.identity] if present else 0
-            name = kind(page, flags, count, tree.references[page.identity])
+            name = kind(page, flags, count)
             if name is None:
                 continue
             self.kinds[name] += 1
             if not page.mapping.shared:
-                self.own[page.address] = (page.identity, name)
+                self.own[page.address] = (page, name)
             if not present:
                 continue
             self.protected += bool(page.entry & PROTECTED)
-            tree.resident[page.identity] = name
-            if name == "zero" or flags & HUGETLB:
+            tree.resident[page.identity].append(name)
+            if flags & HUGETLB:
+                self.hugetlb += 1
+            elif name != "zero":
+                # As smaps divides and tells apart; it leaves explicit huge pages out.
+                self.proportional += (PAGE << 12) // max(count, 1)
+                self.unique += count < 2
+            if flags & ANONYMOUS or name == "zero":
                 continue
-            # As smaps divides: pages that it does not count among a process's are left out above.
-            self.proportional += (PAGE << 12) // max(count, 1)
-            self.unique += count < 2
-            if not flags & ANONYMOUS:
-                if flags & SWAP_BACKED:
-                    self.shared_memory_pages += 1
-                else:
-                    self.file_pages += 1
+            if flags & SWAP_BACKED:
+                self.shared_memory_pages += 1
+            else:
+                self.file_pages += 1
+
+    def is_related(self, page, parent):
+        """Whether the parent has the same memory at the address of a page, or none."""
+        other = parent.own.get(page.address)
+        return other is None or other[0].mapping.file == page.mapping.file and (
+            page.mapping.file[1] == "0" or other[0].mapping.offset - other[0].mapping.start
+            == page.mapping.offset - page.mapping.start)
 
     def figures(self, tree):
         figures = {name: self.kinds[name] for name in KINDS}
         figures |= {
             "pid": self.pid, "parent": self.parent,
-            "resident": sum(n for name, n in self.kinds.items() if name not in ("zero", "swapped")),
+            "hugetlb": self.hugetlb,
+            "resident": sum(count for name, count in self.kinds.items()
+                            if name not in ("zero", "swapped")) - self.hugetlb,
             "copyOnWrite": sum(self.kinds[name] for name in COPY_ON_WRITE),
             "protected": self.protected,
+            "swapped": self.kinds["swapped"] + sum(self.swapped_shared.values()),
+            "swappedShared": sum(self.swapped_shared.values()),
             "file": self.file_pages, "sharedMemory": self.shared_memory_pages,
             "unique": self.unique, "proportionalBytes": self.proportional >> 12,
-            "swapProportionalBytes": sum(
-                (PAGE << 12) // tree.references[page.identity]
-                for page in self.pages if not page.entry & PRESENT) >> 12,
             "freedIfKilled": tree.freed([self]),
             "freedIfSubtreeKilled": tree.freed(tree.subtree(self)),
             "kernelBytes": rollup(self.pid),
         }
-        parent = tree.by_pid.get(self.parent)
-        if parent is not None and parent.image == self.image:
-            figures["differ"] = sum(
-                1 for address, (identity, _) in self.own.items()
-                if address in parent.own and parent.own[address][0] != identity)
-            figures["onlyHere"] = sum(
-                1 for address, (_, name) in self.own.items()
-                if address not in parent.own and name not in ("zero", "unwrittenFile", "shared"))
+        parent = tree.parent_in_image(self)
+        if parent is not None:
+            own = [(page, name, parent.own.get(page.address), self.is_related(page, parent))
+                   for page, name in self.own.values()]
+            figures["differing"] = sum(
+                1 for page, _, other, related in own
+                if other and related and other[0].identity != page.identity)
+            figures["fresh"] = sum(
+                1 for _, name, other, related in own if (other is None or not related)
+                and name not in ("zero", "unwrittenFile", "shared"))
         return figures
 
 
@@ -197,10 +209,15 @@ class Tree:
                 self.spaces.append(self.by_pid[pid])
         self.references = Counter(
             page.identity for space in self.spaces for page in space.pages)
-        #: Frames that are memory of the processes, each once.
-        self.resident = {}
+        # What every frame that is memory of the processes is to each of those who map it.
+        self.resident = defaultdict(list)
         for space in self.spaces:
             space.classify(self)
+
+    def parent_in_image(self, space):
+        """The process that a process was forked from, unless either has run a program since."""
+        parent = self.by_pid.get(space.parent)
+        return parent if parent is not None and parent.image == space.image else None
 
     def subtree(self, root):
         inside = [root]
@@ -226,29 +243,66 @@ class Tree:
         anonymous, files = set(), set()
         for space in self.spaces:
             for page in space.pages:
-                name = self.resident.get(page.identity)
-                if name == "private":
+                names = self.resident.get(page.identity)
+                if names == ["private"]:
                     anonymous.add(page.identity)
-                elif name in ("shared", "unwrittenFile") and page.mapping.file[1] != "0":
+                elif names and page.mapping.file[1] != "0":
                     mapping = page.mapping
                     if not self.flags[page.identity] & ANONYMOUS:
                         files.add((mapping.file, page.address - mapping.start + mapping.offset))
         return len(anonymous) + len(files)
 
-    def figures(self):
-        sharers = defaultdict(set)
+    def differing(self):
+        """Over the addresses of each image, the different pages less one."""
+        found = defaultdict(set)
         for space in self.spaces:
-            for identity, name in space.own.values():
-                if name == "sharedAnonymous":
-                    sharers[identity].add(space.pid)
-        resident = Counter(self.resident.values())
+            parent = self.parent_in_image(space)
+            for address, (page, _) in space.own.items():
+                if parent is None or space.is_related(page, parent):
+                    found[space.image, address].add(page.identity)
+        return sum(len(identities) - 1 for identities in found.values())
+
+    def could_still_copy(self, swapped_shared):
+        """What is needed on top if everybody writes to everything: a copy for each who would make
+        one, but for the last of those who share an anonymous page, and what comes from swap space."""
+        copies = sum(space.kinds[name] for space in self.spaces for name in COPY_ON_WRITE)
+        for identity, names in self.resident.items():
+            sharers = names.count("sharedAnonymous")
+            if sharers and self.counts[identity] <= sharers:
+                copies -= 1
+        return copies + swapped_shared + sum(
+            1 for space in self.spaces for page in space.pages
+            if not page.entry & PRESENT and page.mapping.writable)
+
+    def figures(self):
+        def frames(condition):
+            return sum(1 for identity, names in self.resident.items()
+                       if "zero" not in names and condition(self.flags[identity], names))
+
+        def is_private(flags, names):
+            return bool(flags & ANONYMOUS) and names in (["private"], ["onlyProtected"])
+
+        # Of memory that several processes map in the same way, what is in swap space counts once.
+        swapped_shared = {}
+        for space in self.spaces:
+            for key, count in space.swapped_shared.items():
+                swapped_shared[key] = max(count, swapped_shared.get(key, 0))
+        in_swap = sum(swapped_shared.values())
+        processes = [space.figures(self) for space in self.spaces]
         return {
-            "processes": [space.figures(self) for space in self.spaces],
+            "processes": processes,
             "total": {
-                "frames": len(self.resident) - resident["zero"],
-                "hugetlbFrames": resident["hugetlbPrivate"] + resident["hugetlbShared"],
-                "swapSlots": len({identity for identity in self.references if identity & SWAPPED}),
-                "sharedAnonymousFrames": len(sharers),
+                "frames": frames(lambda flags, names: True),
+                "private": frames(is_private),
+                "sharedAnonymous": frames(
+                    lambda flags, names: flags & ANONYMOUS and not is_private(flags, names)),
+                "files": frames(lambda flags, names: not flags & ANONYMOUS),
+                "copyOnWrite": frames(lambda flags, names: set(names) & set(COPY_ON_WRITE)),
+                "swap": in_swap + len(
+                    {identity for identity in self.references if identity & SWAPPED}),
+                "naive": sum(process["resident"] for process in processes),
+                "differing": self.differing(),
+                "couldStillCopy": self.could_still_copy(in_swap),
                 "certain": self.certain(),
             },
         }
@@ -258,6 +312,22 @@ def same_space(left, right):
     """Whether two processes have one address space (CLONE_VM); as kcmp(2) says with KCMP_VM."""
     number = {"x86_64": 312, "aarch64": 272}[platform.machine()]
     return ctypes.CDLL(None).syscall(number, left, right, 1, 0, 0) == 0
+
+
+def swapped_shared(pid):
+    """The pages of shared memory in swap space by mapped file and place in it. No page table shows
+    them: this is what smaps says."""
+    found = {}
+    with open(f"/proc/{pid}/smaps", errors="surrogateescape") as lines:
+        for line in lines:
+            words = line.split()
+            if not words[0].endswith(":"):
+                key = (*words[3:5], words[2], words[0])
+                is_shared = words[1][3] == "s"
+            elif words[0] == "Swap:" and is_shared and words[1] != "0":
+                start, end = (int(number, 16) for number in key[3].split("-"))
+                found[key[:3] + (end - start,)] = int(words[1]) * 1024 // PAGE
+    return found
 
 
 def rollup(pid):

@@ -51,6 +51,7 @@ final class RealProgram {
   }
 
   deinit {
+    guard process.isRunning else { return }
     descendants.formUnion(StandingTree.descendants(of: pid))
     // A stopped process would not notice that it is to end.
     for pid in [pid] + descendants { kill(pid, SIGCONT) }
@@ -63,8 +64,8 @@ final class RealProgram {
   private static func copy(
     _ program: String, _ plugIns: [String], to folder: TemporaryFolder
   ) throws -> (loader: String, program: String) {
-    let files = [program] + plugIns
-    let listing = try Tool.run(program: "/usr/bin/env", ["ldd"] + files).output
+    let files = try [program] + plugIns + nameServices(of: program)
+    let listing = try dependencies(of: files)
     var paths = files
     var loader: String?
     for line in listing.split(separator: "\n") where line.hasPrefix("\t") {
@@ -84,6 +85,19 @@ final class RealProgram {
     let name = try #require(loader, "no loader: \(listing)")
     let inFolder = { (name: String) in folder.url.appendingPathComponent(name).path }
     return (inFolder(name), inFolder(URL(fileURLWithPath: program).lastPathComponent))
+  }
+
+  private static func dependencies(of files: [String]) throws -> String {
+    try Tool.run(program: "/usr/bin/env", ["ldd"] + files).output
+  }
+
+  /// What the C library loads to look users and hosts up; beside the library itself.
+  private static func nameServices(of program: String) throws -> [String] {
+    let words = try dependencies(of: [program]).split(whereSeparator: \.isWhitespace)
+    guard let library = words.first(where: { $0.hasSuffix("/libc.so.6") }) else { return [] }
+    let folder = URL(fileURLWithPath: String(library)).deletingLastPathComponent().path
+    return try FileManager.default.contentsOfDirectory(atPath: folder)
+      .filter { $0.hasPrefix("libnss_") && $0.hasSuffix(".so.2") }.map { folder + "/" + $0 }
   }
 
   /// Reads what the program prints until `text` has been printed once more.

@@ -60,8 +60,8 @@ struct RealProgramTests {
       let root = "\(program.pid)"
       let tool = try Tool.run("stat", root, "--json")
       try #require(tool.status == 0, "\(tool.errors)")
-      try Figures(json: tool.output).expectEqual(count, isWhole: true)
-      Figures(try ProcessTree(root: program.pid)).expectEqual(count, isWhole: false)
+      try Figures(json: tool.output).expectEqual(count)
+      Figures(try ProcessTree(root: program.pid)).expectEqual(count)
       let unprivileged = try Tool.run(as: nobody, "stat", root, "--json")
       try #require(unprivileged.status == 0, "\(unprivileged.errors)")
       let estimate = try Figures(json: unprivileged.output)
