@@ -46,6 +46,16 @@ public struct ProcessMemory: Codable, Sendable, Identifiable {
   /// Pages of the process's own where its parent has none, or something else, mapped; `nil` as for
   /// `differing`.
   public let fresh: MemoryFigure?
+  /// Who has written to the pages that differ; `nil` unless that was asked for and frame numbers are
+  /// shown, and as for `differing`.
+  public let writers: Writers?
+  /// The proportional set sizes; `nil` unless they were asked for.
+  public let proportional: ProportionalMemory?
+  /// What this process uses together with all that descend from it and were read too; `nil` unless
+  /// totals of subtrees were asked for.
+  public let subtree: GroupTotal?
+  /// What would be free if this process alone were killed.
+  public let freed: FreedMemory
   /// The process, read too, whose address space this one shares (CLONE_VM): the figures of both are
   /// of the same memory.
   public let sharesMemoryWith: Int32?
@@ -72,14 +82,20 @@ public struct ProcessMemory: Codable, Sendable, Identifiable {
 
   init(
     process: ProcessEntry, condition: ProcessCondition, memory: MemoryBreakdown,
-    differing: MemoryFigure? = nil, fresh: MemoryFigure? = nil, sharesMemoryWith: Int32? = nil,
-    mappings: [MappingMemory] = [], cells: CellCounts? = nil
+    differing: MemoryFigure? = nil, fresh: MemoryFigure? = nil, writers: Writers? = nil,
+    proportional: ProportionalMemory? = nil, subtree: GroupTotal? = nil,
+    freed: FreedMemory = .denied, sharesMemoryWith: Int32? = nil, mappings: [MappingMemory] = [],
+    cells: CellCounts? = nil
   ) {
     self.process = process
     self.condition = condition
     self.memory = memory
     self.differing = differing
     self.fresh = fresh
+    self.writers = writers
+    self.proportional = proportional
+    self.subtree = subtree
+    self.freed = freed
     self.sharesMemoryWith = sharesMemoryWith
     self.mappings = mappings
     picture = cells.map(AddressSpacePicture.init)

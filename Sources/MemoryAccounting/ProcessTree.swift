@@ -54,6 +54,9 @@ public struct ProcessTree: Codable, Sendable {
   public let processes: [ProcessMemory]
   /// All of them together.
   public let total: TreeTotal
+  /// The processes by what they have in common, in the order of the first of each; empty unless groups
+  /// were asked for.
+  public let groups: [ProcessGroup]
 
   /// Reads a process and all that descend from it. Thread-safe.
   ///
@@ -93,8 +96,9 @@ public struct ProcessTree: Codable, Sendable {
     self = try TreeMeasurement(entries, options: options).measure()
   }
 
-  init(processes: [ProcessMemory], total: TreeTotal) {
+  init(processes: [ProcessMemory], total: TreeTotal, groups: [ProcessGroup]) {
     self.processes = processes
     self.total = total
+    self.groups = groups
   }
 }

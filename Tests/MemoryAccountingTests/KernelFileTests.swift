@@ -72,9 +72,10 @@ struct MappingStatisticsTests {
       Private_Clean:        12 kB
       Private_Dirty:        16 kB
       KSM:                  20 kB
+      Pss:                  13 kB
       Swap:                 24 kB
       SwapPss:              99 kB
-      VmFlags: rd wr mr mw me ac
+      VmFlags: rd wr mr mw me ac ht
       5000-6000 r--p 00000000 08:01 12                       /a/file
       Shared_Clean:         40 kB
       Swap:                  0 kB
@@ -86,7 +87,11 @@ struct MappingStatisticsTests {
     #expect(all[0x1000]?.private == 28 << 10)
     #expect(all[0x1000]?.merged == 20 << 10)
     #expect(all[0x1000]?.swapped == 24 << 10)
+    #expect(all[0x1000]?.proportional == 13 << 10)
+    #expect(all[0x1000]?.swapProportional == 99 << 10)
+    #expect(all[0x1000]?.isHugetlb == true)
     #expect(all[0x5000]?.shared == 40 << 10)
+    #expect(all[0x5000]?.isHugetlb == false)
   }
 }
 
@@ -100,7 +105,63 @@ struct SwapAreasTests {
     let two =
       header + "/swap                file\t\t262140\t\t0\t\t-2\n"
       + "/dev/sda2            partition\t1048572\t\t0\t\t-3\n"
+    #expect(!SwapAreas.parse(Array(two.utf8)).isUsed)
+    let used = two + "/swap2 file\t\t1024\t\t4\t\t-4\n"
+    #expect(SwapAreas.parse(Array(used.utf8)).isUsed)
     #expect(SwapAreas.parse(Array(two.utf8)).largest == 1_048_572 << 10 / Kernel.pageSize)
+  }
+}
+
+@Suite("ControlGroups")
+struct ControlGroupsTests {
+  @Test(
+    "the path is version 2's, or the memory controller's of version 1, or any",
+    arguments: [
+      ("0::/system.slice/a.service\n", "/system.slice/a.service"),
+      ("0::/\n", "/"),
+      ("5:cpu,cpuacct:/c\n4:memory:/docker/12:3\n0::/\n", "/docker/12:3"),
+      ("5:cpu,cpuacct:/c\n4:memory:/\n1:name=systemd:/user\n", "/c"),
+      ("3:memory:/a\n0::/b\n", "/b"), ("", nil), ("nonsense\n", nil),
+    ] as [(String, String?)])
+  func path(text: String, path: String?) {
+    #expect(ControlGroups.path(Array(text.utf8)) == path)
+  }
+}
+
+@Suite("SharedMemoryDevices")
+struct SharedMemoryDevicesTests {
+  @Test("the devices are those of mounts of type tmpfs")
+  func mounted() {
+    let text = """
+      22 1 0:21 / /proc rw shared:5 - proc proc rw
+      25 1 0:23 / /dev/shm rw,nosuid shared:4 - tmpfs tmpfs rw,size=1g
+      26 1 259:3 / / rw - ext4 /dev/root rw
+      27 1 0:255 / /odd\\040-\\040name rw - tmpfs none rw
+      28 1 zero
+
+      """
+    #expect(SharedMemoryDevices.mounted(Array(text.utf8)) == [23, 255])
+    #expect(SharedMemoryDevices.mounted([]).isEmpty)
+  }
+}
+
+@Suite("SwappedFiles")
+struct SwappedFilesTests {
+  @Test("a part counts once, and parts that overlap make an estimate of what is certain")
+  func distinct() {
+    let mapping = { (inode: UInt64, offset: UInt64, length: UInt64) in
+      Mapping(
+        range: 0..<length, start: 0, kind: .shared, offset: offset, device: 1, inode: inode,
+        permissions: 0, name: 0..<0)
+    }
+    var files = SwappedFiles()
+    files.add(10, of: mapping(1, 0, 1 << 20))
+    files.add(10, of: mapping(1, 0, 1 << 20))
+    files.add(3, of: mapping(1, 1 << 20, 1 << 20))
+    files.add(4, of: mapping(2, 0, 1 << 20))
+    #expect(files.distinct() == (17, .exact))
+    files.add(7, of: mapping(1, 4096, 1 << 20))
+    #expect(files.distinct() == (14, .estimate))
   }
 }
 

@@ -78,6 +78,16 @@ struct SystemStateTests {
       for process in shared.processes { #expect(pages(process.memory) == ["swapped": 400]) }
       #expect(shared.total.distinct.bytes == 0)
       #expect(shared.total.swap.pages == 400)
+      var options = AccountingOptions()
+      options.addresses = scenario.range
+      options.includesProportional = true
+      options.totals = .subtrees
+      for process in try ProcessTree(root: scenario.root, options: options).processes {
+        #expect(process.proportional?.swapped.pages == 200)
+        let smaps = smaps(process.id, in: scenario.range)
+        #expect(process.proportional?.swapped.bytes == smaps["SwapPss"])
+        #expect(process.subtree?.swap.pages == 400)
+      }
       #expect(shared.total.naive.bytes == 0)
       // All come back into memory, and both processes then have pages of their own.
       #expect(shared.total.couldStillCopy.pages == 800)

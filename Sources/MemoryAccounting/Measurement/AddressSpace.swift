@@ -21,6 +21,8 @@ final class AddressSpace {
   private(set) var mapText: [UInt8] = []
   private var pagemap: FileDescriptor?
   private var statistics: [UInt64: MappingStatistics]?
+  /// Whether only a part of the addresses is looked at.
+  private var isLimited = false
 
   var counts = PageCounts()
   /// The counts of each mapping; empty unless they were asked for.
@@ -39,6 +41,25 @@ final class AddressSpace {
   var settledSwap: UInt64 = 0
   var differingPages: UInt64 = 0
   var freshPages: UInt64 = 0
+  /// Differing pages that are certain to have been written to here, and by the origin, since the fork;
+  /// and those of which neither is.
+  var writtenHere: UInt64 = 0
+  var writtenByOrigin: UInt64 = 0
+  var writtenBySomebody: UInt64 = 0
+  /// The shares of the pages that others map too, in 1/4096 byte.
+  var shares: UInt64 = 0
+  private var sums: MappingStatistics?
+
+  /// The groups that it belongs to; those whose frames are counted one by one, and those of them that
+  /// have other address spaces, too; and the innermost that all its processes belong to.
+  var groups: [Int] = []
+  var countedGroups: [Int] = []
+  var countedLargeGroups: [Int] = []
+  var homeGroup = 0
+  /// Pages that nobody else maps, and anonymous ones that others map too.
+  var exclusivePages: UInt64 = 0
+  var exclusiveHugetlbPages: UInt64 = 0
+  var sharedAnonymousPages: UInt64 = 0
 
   /// The mapping of `origin` that the comparison of mappings has arrived at.
   var originIndex = 0
@@ -75,6 +96,7 @@ final class AddressSpace {
       throw AddressSpace.obstacle(error)
     }
     mappings = Mapping.parse(mapText, clippedTo: limits)
+    isLimited = limits != nil
     if countsMappings {
       countsByMapping = Array(repeating: PageCounts(), count: mappings.count)
     } else {
@@ -106,6 +128,20 @@ final class AddressSpace {
     unsafe entries[(count / 8)...].update(repeating: 0)
   }
 
+  /// The entry of a page that was on its way to another place, once it has arrived there; what there is
+  /// if it takes its time.
+  func settledEntry(at address: UInt64) -> UInt64 {
+    var entry: UInt64 = 0
+    for _ in 0..<100 {
+      unsafe withUnsafeMutablePointer(to: &entry) { pointer in
+        unsafe read(
+          from: address, into: UnsafeMutableBufferPointer(start: pointer, count: 1))
+      }
+      if entry & PagemapEntry.swapped == 0 || isGone { break }
+    }
+    return entry
+  }
+
   /// Calls `body` with the ranges of pages in `range` that have any of `categories`.
   func scan(
     _ range: Range<UInt64>, for categories: Kernel.PageCategories, isFirstOnly: Bool = false,
@@ -119,6 +155,37 @@ final class AddressSpace {
   func statistics(ofMappingAt start: UInt64) -> MappingStatistics? {
     if statistics == nil { statistics = (try? MappingStatistics.read(pid: process.pid)) ?? [:] }
     return statistics?[start]
+  }
+
+  /// Asks the kernel for the proportional set sizes, or with `knowsShares` only for what cannot be
+  /// added up: shares of slots of swap space.
+  func readSums(knowsShares: Bool) {
+    if knowsShares, counts[.swapped] == counts.swappedShared { return }
+    sums =
+      isLimited
+      ? sumOfMappings() : (try? MappingStatistics.readSums(pid: process.pid)).flatMap { $0 }
+  }
+
+  /// The proportional set sizes, when `readSums` has been called and every page counted.
+  func proportional(knowsShares: Bool) -> ProportionalMemory {
+    let figure = { (bytes: UInt64?) in bytes.map { MemoryFigure(bytes: $0) } ?? .denied }
+    let pages = exclusivePages - exclusiveHugetlbPages
+    let shift = ProportionalMemory.shift
+    let own = ((pages * Kernel.pageSize) << shift + shares) >> shift
+    let hasSwapped = counts[.swapped] > counts.swappedShared
+    return ProportionalMemory(
+      resident: figure(knowsShares ? own : sums?.proportional),
+      swapped: figure(knowsShares && !hasSwapped ? 0 : sums?.swapProportional))
+  }
+
+  private func sumOfMappings() -> MappingStatistics? {
+    var sums = MappingStatistics()
+    for mapping in mappings {
+      guard let statistics = statistics(ofMappingAt: mapping.start) else { return nil }
+      sums.proportional += statistics.proportional
+      sums.swapProportional += statistics.swapProportional
+    }
+    return sums
   }
 
   /// Whether any page may have been merged (KSM): not if the kernel says that no mapping was ever

@@ -2,15 +2,24 @@
 /// same any more, or never were.
 struct FamilyComparison {
   private(set) var differing: UInt64 = 0
-  /// What there seems to be, without frame numbers.
-  private(set) var estimate = PageEstimate()
-  /// Addresses at which all shared pages may have been merged.
-  private(set) var mergeableAddresses: UInt64 = 0
+  /// What there seems to be in all spaces, without frame numbers, and in some of them each.
+  private(set) var estimate = SubsetEstimate()
+  private(set) var subsets: [SubsetEstimate]
+
+  /// What some of the spaces seem to have.
+  struct SubsetEstimate {
+    /// The spaces, by index.
+    var members: [Int] = []
+    var pages = PageEstimate()
+    /// Addresses at which all shared pages may have been merged.
+    var mergeableAddresses: UInt64 = 0
+  }
 
   private let spaces: [AddressSpace]
   /// For each space the index of the one it was forked from.
   private let origins: [Int?]
   private let seesFrames: Bool
+  private let writers: WriterSearch?
   /// For each page of the window the first frame found at it.
   private var first: [UInt64]
   /// Frames that are neither the first at their address nor certain to be the only one of theirs.
@@ -40,9 +49,16 @@ struct FamilyComparison {
     var swapped: UInt32 = 0
   }
 
-  init(_ spaces: [AddressSpace], windowPages: Int, seesFrames: Bool) {
+  /// Compares `spaces`; without frames, estimates what each of `subsets` (indices) has, as well.
+  init(
+    _ spaces: [AddressSpace], windowPages: Int, seesFrames: Bool, subsets: [[Int]],
+    writers: WriterSearch?
+  ) {
     self.spaces = spaces
+    estimate.members = Array(spaces.indices)
+    self.subsets = subsets.map { SubsetEstimate(members: $0) }
     self.seesFrames = seesFrames
+    self.writers = writers
     origins = spaces.map { space in
       space.origin.flatMap { origin in spaces.firstIndex { $0 === origin } }
     }
@@ -85,6 +101,7 @@ struct FamilyComparison {
         if mine & (PagemapEntry.file | PagemapEntry.zero) == 0 { fresh += 1 }
       } else if seesFrames ? !sameFrame(mine, theirs) : !maybeSameFrame(mine, theirs) {
         differing += 1
+        writers?.compare(mine, theirs, of: space)
       }
     }
     space.differingPages += differing
@@ -143,34 +160,58 @@ struct FamilyComparison {
   private mutating func estimateCopies(
     _ entries: UnsafeBufferPointer<UInt64>, _ stride: Int, _ pages: Int
   ) {
+    unsafe countTallies(of: estimate.members, entries, stride, pages)
+    for index in 0..<pages {
+      estimate.add(tally[index])
+      differing += tally[index].differing
+    }
+    for subset in subsets.indices {
+      unsafe countTallies(of: subsets[subset].members, entries, stride, pages)
+      for index in 0..<pages { subsets[subset].add(tally[index]) }
+    }
+  }
+
+  private mutating func countTallies(
+    of members: [Int], _ entries: UnsafeBufferPointer<UInt64>, _ stride: Int, _ pages: Int
+  ) {
     for index in 0..<pages { tally[index] = AddressTally() }
-    for space in spaces.indices {
+    for space in members {
       for index in 0..<pages {
         let entry = unsafe entries[space * stride + index]
         if entry != 0 { tally[index].add(entry) }
       }
     }
-    for index in 0..<pages { estimate(tally[index]) }
   }
+}
 
-  private mutating func estimate(_ counts: AddressTally) {
-    // A huge page whose own bit says exclusive is shared if a relative shares a page here.
-    let shared = counts.shared > 0 ? counts.shared + counts.unknown : 0
-    estimate.private +=
-      UInt64(counts.shared > 0 ? counts.exclusive : counts.exclusive + counts.unknown)
+extension FamilyComparison.SubsetEstimate {
+  fileprivate mutating func add(_ counts: FamilyComparison.AddressTally) {
+    pages.private += UInt64(counts.certainlyExclusive)
+    let shared = counts.seeminglyShared
     if shared > 0, counts.mergeable == counts.shared {
       mergeableAddresses += 1
     } else if shared > 0 {
-      estimate.shared += 1
-      if shared > counts.readOnly { estimate.copyOnWrite += 1 }
+      pages.shared += 1
+      if shared > counts.readOnly { pages.copyOnWrite += 1 }
     }
-    // Relatives whose page is in swap space are taken to share one slot.
-    let slots: UInt64 = counts.swapped > 0 ? 1 : 0
-    estimate.swapped += slots
-    let anonymous =
-      UInt64(counts.exclusive) + (shared > 0 ? 1 : UInt64(counts.unknown))
-    let frames = anonymous + slots + (counts.hasFile ? 1 : 0) + (counts.hasZero ? 1 : 0)
-    if frames > 1 { differing += frames - 1 }
+    if counts.swapped > 0 { pages.swapped += 1 }
+  }
+}
+
+extension FamilyComparison.AddressTally {
+  /// A huge page whose own bit says exclusive is shared if a relative shares a page here.
+  fileprivate var seeminglyShared: UInt32 { shared > 0 ? shared + unknown : 0 }
+  fileprivate var certainlyExclusive: UInt32 { shared > 0 ? exclusive : exclusive + unknown }
+
+  /// The number of different pages less one. Relatives whose page is in swap space are taken to share
+  /// one slot.
+  fileprivate var differing: UInt64 {
+    var pages = UInt64(certainlyExclusive)
+    if seeminglyShared > 0 { pages += 1 }
+    if swapped > 0 { pages += 1 }
+    if hasFile { pages += 1 }
+    if hasZero { pages += 1 }
+    return pages > 1 ? pages - 1 : 0
   }
 }
 

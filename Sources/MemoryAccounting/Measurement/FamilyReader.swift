@@ -9,6 +9,7 @@ final class FamilyReader {
   /// One window of entries for each space.
   private let buffer: UnsafeMutableBufferPointer<UInt64>
   private var comparison: FamilyComparison
+  private let groups: [(number: Int, members: [Int])]
 
   /// 64 KiB of entries are read at a time: more makes a target wait longer, less costs more calls.
   private static let pagesPerRead = 8192
@@ -23,8 +24,22 @@ final class FamilyReader {
     windowPages = max(pages / block, 1) * block
     unsafe buffer = .allocate(capacity: windowPages * spaces.count)
     unsafe buffer.initialize(repeating: 0)
+    let seesFrames = session.system.showsFrames
+    groups = seesFrames ? [] : Self.groups(session.hierarchy, spaces)
     comparison = FamilyComparison(
-      spaces, windowPages: windowPages, seesFrames: session.system.showsFrames)
+      spaces, windowPages: windowPages, seesFrames: seesFrames, subsets: groups.map(\.members),
+      writers: session.writers)
+  }
+
+  /// The groups that have several, but not all, of the spaces.
+  private static func groups(
+    _ hierarchy: Hierarchy?, _ spaces: [AddressSpace]
+  ) -> [(number: Int, members: [Int])] {
+    guard let hierarchy, spaces.count > 1 else { return [] }
+    return hierarchy.groups(among: spaces).sorted().compactMap { number in
+      let members = spaces.indices.filter { spaces[$0].groups.contains(number) }
+      return members.count > 1 && members.count < spaces.count ? (number, members) : nil
+    }
   }
 
   deinit { unsafe buffer.deallocate() }
@@ -48,23 +63,46 @@ final class FamilyReader {
   }
 
   private func addEstimates() {
-    let merged = spaces.reduce(0) { $0 + $1.mergedPages }
-    let mergeable = spaces.reduce(0) { $0 + $1.mergeablePages }
-    var addresses = comparison.mergeableAddresses
-    session.estimate += comparison.estimate
-    session.estimate.swapped += spaces.reduce(0) { $0 + $1.settledSwap }
-    if spaces.count == 1 {
-      // Who has no relatives here has every page of its own to itself, or shares it with others.
-      let counts = spaces[0].counts
-      let readOnly = counts[.sharedReadOnly]
-      let shared = counts[.sharedAnonymous] + counts[.merged] + readOnly
-      addresses = min(mergeable, shared)
-      session.estimate.private += counts[.private]
-      session.estimate.shared += shared - addresses
-      session.estimate.copyOnWrite += shared - min(shared, addresses + readOnly)
-      session.estimate.swapped += counts[.swapped] - counts.swappedShared - spaces[0].settledSwap
+    let whole =
+      spaces.count == 1 ? estimate(of: spaces[0]) : estimate(comparison.estimate)
+    session.estimate += whole
+    guard let hierarchy = session.hierarchy else { return }
+    let parts = Dictionary(
+      uniqueKeysWithValues: zip(groups.map(\.number), comparison.subsets.map(estimate)))
+    for number in hierarchy.groups(among: spaces) {
+      let members = spaces.filter { $0.groups.contains(number) }
+      if let part = parts[number] {
+        hierarchy.add(part, to: number)
+      } else {
+        hierarchy.add(members.count == 1 ? estimate(of: members[0]) : whole, to: number)
+      }
     }
-    session.estimate.addMergeable(addresses: addresses, merged: merged, of: mergeable)
+  }
+
+  /// What several spaces seem to have.
+  private func estimate(_ subset: FamilyComparison.SubsetEstimate) -> PageEstimate {
+    let members = subset.members.map { spaces[$0] }
+    var pages = subset.pages
+    pages.swapped += members.reduce(0) { $0 + $1.settledSwap }
+    pages.addMergeable(
+      addresses: subset.mergeableAddresses, merged: members.reduce(0) { $0 + $1.mergedPages },
+      of: members.reduce(0) { $0 + $1.mergeablePages })
+    return pages
+  }
+
+  /// What one space has: every page of its own to itself, or shared with others.
+  private func estimate(of space: AddressSpace) -> PageEstimate {
+    let counts = space.counts
+    let readOnly = counts[.sharedReadOnly]
+    let shared = counts[.sharedAnonymous] + counts[.merged] + readOnly
+    let mergeable = min(space.mergeablePages, shared)
+    var pages = PageEstimate()
+    pages.private = counts[.private]
+    pages.shared = shared - mergeable
+    pages.copyOnWrite = shared - min(shared, mergeable + readOnly)
+    pages.swapped = counts[.swapped] - counts.swappedShared
+    pages.addMergeable(addresses: mergeable, merged: space.mergedPages, of: space.mergeablePages)
+    return pages
   }
 
   private func readWindow(_ window: Range<UInt64>, of range: Range<UInt64>) {

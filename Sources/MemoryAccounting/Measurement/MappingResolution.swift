@@ -4,6 +4,10 @@ enum MappingResolution {
   static func finish(_ space: AddressSpace, _ session: Session) {
     var current = space.current
     let mapping = space.mappings[space.currentIndex]
+    let exclusive =
+      current.counts[.private] + (session.system.hasHugeFilePages ? 0 : current.counts.otherUnique)
+    space.exclusivePages += exclusive
+    if current.isHugetlb { space.exclusiveHugetlbPages += exclusive }
     settleHugeFilePages(&current, mapping, space, session)
     let needsStatistics =
       current.hasHugePages || current.doubtfulSwap > 0
@@ -20,6 +24,10 @@ enum MappingResolution {
     }
     if mapping.kind == .privateWritable { space.swapReferences += current.counts[.swapped] }
     countSwappedSharedMemory(&current, mapping, space, session)
+    if session.system.sharedMemory.contains(mapping) {
+      current.counts.sharedMemory = current.counts[.shared] + current.counts[.unwrittenFile]
+      current.counts.uniqueSharedMemory = current.counts.otherUnique
+    }
     if current.isHugetlb {
       current.counts.hugetlb = current.counts.present
       current.counts.hugetlbPrivate = current.counts[.private]
@@ -112,6 +120,7 @@ enum MappingResolution {
     current.counts[.swapped, protected: false] += pages
     current.counts.swappedShared = pages
     session.swappedFiles.add(pages, of: mapping)
+    session.hierarchy?.see(swapped: pages, of: mapping, in: space)
   }
 
   /// Counts the pages of the huge pages that were set aside: shared if somebody else maps them, here
@@ -140,6 +149,17 @@ enum MappingResolution {
         var marks: ReferenceTable.Marks = isShared ? .shared : []
         if state == .sharedAnonymous || block.isProtected { marks.insert(.copyOnWrite) }
         session.frames.see(frame, marks)
+        if isShared {
+          // Explicit huge pages go back to a pool of their own: nobody's end frees them.
+          session.hierarchy?.see(
+            frame, block.isHugetlb ? .merged : .anonymous, in: block.space)
+          if let shares = session.shares, !block.isHugetlb {
+            block.space.shares += shares.share(of: frame)
+          }
+        } else {
+          block.space.exclusivePages += 1
+          if block.isHugetlb { block.space.exclusiveHugetlbPages += 1 }
+        }
         counts.add(state, isProtected: block.isProtected)
         block.space.cells?.add(
           state, isProtected: block.isProtected,

@@ -41,11 +41,7 @@ extension PageClassifier {
     guard frame % UInt64(pages) == 0, frame != session.system.hugeZeroFrame else { return false }
     let isWritable = mapping.kind == .privateWritable
     for page in frame..<frame + UInt64(pages) {
-      if isWritable {
-        session.frames.add(page, [])
-      } else {
-        session.frames.see(page)
-      }
+      session.frames.add(page, isWritable ? [] : .readOnly)
     }
     session.hugeBlocks.append(
       HugeBlock(

@@ -13,6 +13,9 @@ struct PageClassifier {
   private let system: SystemMemory
   private let frames: ReferenceTable
   private let isWritable: Bool
+  private let isSharedMemory: Bool
+  private let hierarchy: Hierarchy?
+  private let shares: MapCounts?
   private var latestFlags: (frame: UInt64, isMerged: Bool) = (.max, false)
 
   init(_ session: Session, _ space: AddressSpace, _ mapping: Mapping, isCompared: Bool) {
@@ -24,6 +27,9 @@ struct PageClassifier {
     system = session.system
     frames = session.frames
     isWritable = mapping.kind == .privateWritable
+    isSharedMemory = system.sharedMemory.contains(mapping)
+    hierarchy = session.hierarchy
+    shares = session.shares
     if system.hasMergedPages, mapping.kind != .shared, !current.hasMergedPages,
       space.mayHaveMergedPages
     {
@@ -95,6 +101,7 @@ struct PageClassifier {
 
   @inline(__always)
   private mutating func countPrivate(_ entry: inout UInt64, at address: UInt64) {
+    if isMoving(entry) { entry = space.settledEntry(at: address) }
     let value = entry
     let isProtected = value & PagemapEntry.userfaultProtected != 0
     guard value & PagemapEntry.present != 0 else {
@@ -110,26 +117,55 @@ struct PageClassifier {
       seeFile(value, isCopyOnWrite: isWritable || isProtected, at: address)
     } else if current.hasMergedPages, isMerged(value) {
       note(isWritable ? .merged : .sharedReadOnly, isProtected, at: address)
-      countUnique(value)
-      frames.see(
-        value & PagemapEntry.frameMask, isWritable ? [.shared, .copyOnWrite] : .shared)
+      let frame = value & PagemapEntry.frameMask
+      frames.see(frame, isWritable ? [.shared, .copyOnWrite] : .shared)
+      if !countUnique(value) {
+        hierarchy?.see(frame, .merged, in: space)
+        addShare(of: frame)
+      }
     } else if value & PagemapEntry.exclusive != 0 {
       note(.private, isProtected, at: address)
       frames.see(value & PagemapEntry.frameMask, isProtected ? .copyOnWrite : [])
-    } else if isWritable {
-      note(.sharedAnonymous, isProtected, at: address)
-      frames.add(value & PagemapEntry.frameMask, [.shared, .copyOnWrite])
     } else {
-      note(.sharedReadOnly, isProtected, at: address)
-      frames.see(
-        value & PagemapEntry.frameMask, isProtected ? [.shared, .copyOnWrite] : .shared)
+      let frame = value & PagemapEntry.frameMask
+      if isWritable {
+        note(.sharedAnonymous, isProtected, at: address)
+        frames.add(frame, [.shared, .copyOnWrite])
+      } else {
+        note(.sharedReadOnly, isProtected, at: address)
+        frames.add(
+          frame, isProtected ? [.shared, .readOnly, .copyOnWrite] : [.shared, .readOnly])
+      }
+      hierarchy?.see(frame, .anonymous, in: space)
+      addShare(of: frame)
     }
   }
 
-  /// Pages that are shared by design, or merged, and that nobody else maps now.
   @inline(__always)
-  private mutating func countUnique(_ value: UInt64) {
+  private func addShare(of frame: UInt64) {
+    if let shares, !current.isHugetlb { space.shares += shares.share(of: frame) }
+  }
+
+  /// Counts a page that is shared by design, or merged, if nobody else maps it now; whether that can be
+  /// relied on.
+  @inline(__always)
+  private mutating func countUnique(_ value: UInt64) -> Bool {
     current.counts.otherUnique &+= value >> 56 & 1
+    return value & PagemapEntry.exclusive != 0 && !system.hasHugeFilePages
+  }
+
+  /// Whether an entry is that of a page that the kernel is just moving elsewhere in memory: it looks
+  /// like one in swap space, in an area that is none. Where that is not shown, and there is swap space,
+  /// it cannot be told.
+  @inline(__always)
+  private func isMoving(_ value: UInt64) -> Bool {
+    let kind =
+      PagemapEntry.present | PagemapEntry.swapped | PagemapEntry.userfaultProtected
+      | PagemapEntry.guardPage
+    guard value & kind == PagemapEntry.swapped else { return false }
+    return system.showsFrames
+      ? PagemapEntry(rawValue: value).swapArea >= PagemapEntry.firstAreaThatIsNoSwap
+      : system.swap.isEmpty
   }
 
   /// Counts a page in swap space; false for entries that only look like one, or may.
@@ -141,6 +177,7 @@ struct PageClassifier {
     if system.showsFrames {
       guard entry.swapArea < PagemapEntry.firstAreaThatIsNoSwap else { return false }
       session.swapTables[entry.swapArea]?.see(entry.swapSlot)
+      hierarchy?.see(slot: entry.identity, in: space)
     }
     note(.swapped, isProtected, at: address)
     guard !system.showsFrames, isProtected || entry.has(PagemapEntry.guardPage) else { return true }
@@ -171,14 +208,27 @@ struct PageClassifier {
   }
 
   private mutating func seeFile(_ value: UInt64, isCopyOnWrite: Bool, at address: UInt64) {
-    countUnique(value)
-    if system.showsFrames {
-      frames.see(
-        value & PagemapEntry.frameMask, isCopyOnWrite ? [.file, .copyOnWrite] : .file)
-    } else {
+    let isUnique = countUnique(value)
+    guard system.showsFrames else {
       let page = (mapping.offset + (address - mapping.range.lowerBound)) / Kernel.pageSize
       session.filePages.insert(page: page, of: mapping)
       if isCopyOnWrite { session.copyOnWriteFilePages.insert(page: page, of: mapping) }
+      hierarchy?.see(page: page, of: mapping, in: space)
+      return
     }
+    let frame = value & PagemapEntry.frameMask
+    let marks: ReferenceTable.Marks = isCopyOnWrite ? [.file, .copyOnWrite] : .file
+    if !isUnique { addShare(of: frame) }
+    guard let hierarchy else {
+      frames.see(frame, marks)
+      return
+    }
+    let mayBeFreed = isSharedMemory && value & PagemapEntry.exclusive == 0
+    if mayBeFreed {
+      frames.add(frame, marks.union(.sharedMemory))
+    } else {
+      frames.see(frame, marks)
+    }
+    if !isUnique { hierarchy.see(frame, mayBeFreed ? .sharedMemory : .file, in: space) }
   }
 }

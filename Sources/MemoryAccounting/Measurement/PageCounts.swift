@@ -9,6 +9,9 @@ struct PageCounts {
   var otherUnique: UInt64 = 0
   /// Of the `private` pages those of explicit huge pages.
   var hugetlbPrivate: UInt64 = 0
+  /// Resident pages of shared memory, and those of them that no other mapping maps.
+  var sharedMemory: UInt64 = 0
+  var uniqueSharedMemory: UInt64 = 0
   /// Of the swapped pages those of shared memory.
   var swappedShared: UInt64 = 0
 
@@ -32,6 +35,8 @@ struct PageCounts {
     hugetlb &+= other.hugetlb
     hugetlbPrivate &+= other.hugetlbPrivate
     otherUnique &+= other.otherUnique
+    sharedMemory &+= other.sharedMemory
+    uniqueSharedMemory &+= other.uniqueSharedMemory
     swappedShared &+= other.swappedShared
   }
 

@@ -21,6 +21,10 @@ final class ReferenceTable {
     static let copyOnWrite = Marks(rawValue: 1 << 13)
     /// A page of a file or of shared memory.
     static let file = Marks(rawValue: 1 << 12)
+    /// Somebody here has it where it cannot be written.
+    static let readOnly = Marks(rawValue: 1 << 11)
+    /// A page of shared memory.
+    static let sharedMemory = Marks(rawValue: 1 << 10)
 
     fileprivate static let seen = Marks(rawValue: 1 << 15)
   }
@@ -83,7 +87,7 @@ final class ReferenceTable {
     countMarks(new & ~old, of: frame)
   }
 
-  /// Notes one reference that a write would part from the frame.
+  /// Notes one reference to a frame that others may refer to, too.
   @inline(__always)
   func add(_ frame: UInt64, _ marks: Marks) {
     guard frame < limit else { return }
@@ -113,11 +117,26 @@ final class ReferenceTable {
     }
   }
 
-  /// Whether the frame is marked as shared and has more than one reference here.
+  /// Whether the frame is marked as shared and has more than one reference here, all of them from where
+  /// it can be written.
   @inline(__always)
   func isSharedHere(_ frame: UInt64) -> Bool {
     let slot = unsafe slots[Int(frame)]
-    return slot & Marks.shared.rawValue != 0 && slot & Self.countMask > 1
+    let marks = slot & (Marks.shared.rawValue | Marks.readOnly.rawValue)
+    return marks == Marks.shared.rawValue && slot & Self.countMask > 1
+  }
+
+  /// Whether references to the frame were counted because others may have it too.
+  @inline(__always)
+  func mayBeShared(_ frame: UInt64) -> Bool {
+    let slot = unsafe slots[Int(frame)]
+    let marks = slot & (Marks.shared.rawValue | Marks.sharedMemory.rawValue)
+    return marks != 0 && slot & Self.countMask > 0
+  }
+
+  /// Whether the frame was seen as one of shared memory.
+  func isSharedMemory(_ frame: UInt64) -> Bool {
+    unsafe slots[Int(frame)] & Marks.sharedMemory.rawValue != 0
   }
 
   /// Counts the marks that a frame has got, without a branch for each.

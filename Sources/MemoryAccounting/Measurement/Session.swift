@@ -5,6 +5,11 @@ final class Session {
   let frames: ReferenceTable
   let flags: FrameInformation?
   let mapCounts: FrameInformation?
+  /// How often each frame is mapped, where shares are to be added up.
+  let shares: MapCounts?
+  let writers: WriterSearch?
+  /// The groups that totals are wanted of, `nil` for the whole only.
+  let hierarchy: Hierarchy?
 
   /// Slots in use of each swap area.
   private(set) var swapTables: [Int: ReferenceTable] = [:]
@@ -19,12 +24,21 @@ final class Session {
   /// What is estimated without frame numbers.
   var estimate = PageEstimate()
 
-  init(system: SystemMemory, options: AccountingOptions) throws(AccountingError) {
+  init(
+    system: SystemMemory, options: AccountingOptions, hierarchy: Hierarchy?
+  ) throws(AccountingError) {
     self.system = system
     self.options = options
+    self.hierarchy = hierarchy
     frames = try ReferenceTable(limit: system.frameLimit)
     flags = system.showsFrames && system.hasMergedPages ? .flags() : nil
     mapCounts = system.showsFrames ? .mapCounts() : nil
+    if options.includesProportional, let mapCounts {
+      shares = try MapCounts(mapCounts, limit: system.frameLimit)
+    } else {
+      shares = nil
+    }
+    writers = options.findsWriters && system.showsFrames ? WriterSearch() : nil
     guard system.showsFrames, !system.swap.isEmpty else { return }
     for area in 0..<PagemapEntry.firstAreaThatIsNoSwap {
       swapTables[area] = try ReferenceTable(limit: system.swap.largest)

@@ -78,9 +78,13 @@ struct TreeArithmetic {
   }
 
   /// How many shared frames are mapped by nobody outside: when everyone else has made a copy, the
-  /// last one writes to the frame itself.
+  /// last one writes to the frame itself. Tells the groups what they would free, too.
   private func keptByTheLast() -> UInt64 {
     let frames = session.frames
+    let hierarchy = session.hierarchy
+    let isOfInterest = { (frame: UInt64) in
+      hierarchy == nil ? frames.isSharedHere(frame) : frames.mayBeShared(frame)
+    }
     // Numbers of frames in between cost less than another call, up to about this many.
     let gap: UInt64 = 12
     var kept: UInt64 = 0
@@ -94,11 +98,13 @@ struct TreeArithmetic {
         unsafe file.read(
           from: range.lowerBound, into: UnsafeMutableBufferPointer(rebasing: counts[..<range.count])
         )
-        for (index, frame) in range.enumerated() where frames.isSharedHere(frame) {
-          if unsafe counts[index] <= frames.references(to: frame) { kept += 1 }
+        for (index, frame) in range.enumerated() where isOfInterest(frame) {
+          guard unsafe counts[index] <= frames.references(to: frame) else { continue }
+          if frames.isSharedHere(frame) { kept += 1 }
+          hierarchy?.free(frame, isSharedMemory: frames.isSharedMemory(frame))
         }
       }
-      for frame in stretch where frames.isSharedHere(frame) {
+      for frame in stretch where isOfInterest(frame) {
         if let current = run, frame - current.upperBound <= gap {
           run = current.lowerBound..<frame + 1
         } else {

@@ -20,7 +20,13 @@ struct TreeMeasurement {
     var gone: Set<Int32> = []
     for attempt in 1...Self.attempts {
       let listing = try AddressSpaceListing(entries, except: gone)
-      let session = try Session(system: system, options: options)
+      let hierarchy: Hierarchy? =
+        switch options.totals {
+        case .whole: nil
+        case .subtrees, .groups:
+          try Hierarchy(entries, listing, options.totals, frameLimit: system.frameLimit)
+        }
+      let session = try Session(system: system, options: options, hierarchy: hierarchy)
       let lost = try read(listing, session)
       let ended = lost.filter { space in
         guard let now = try? ProcessEntry(pid: space.process.pid) else { return true }
@@ -61,6 +67,7 @@ struct TreeMeasurement {
       }
       FamilyReader(open, session: session).read()
       for space in open {
+        if options.includesProportional { space.readSums(knowsShares: session.shares != nil) }
         space.close()
         if space.isGone { lost.append(space) }
       }

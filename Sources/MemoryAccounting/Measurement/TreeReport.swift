@@ -20,8 +20,15 @@ struct TreeReport {
   }
 
   func tree(of entries: [ProcessEntry]) -> ProcessTree {
+    let spaces = spaces
+    let arithmetic = TreeArithmetic(session, spaces)
+    // Finds out, on its way, what each group would free.
+    let could = arithmetic.couldStillCopy()
+    session.hierarchy?.finish(spaces)
     let processes = entries.map(report)
-    return ProcessTree(processes: processes, total: total(processes))
+    return ProcessTree(
+      processes: processes, total: total(processes, arithmetic, could),
+      groups: GroupReport(session, arithmetic).groups(of: processes))
   }
 
   private func isLost(_ space: AddressSpace) -> Bool { lost.contains { $0 === space } }
@@ -37,9 +44,15 @@ struct TreeReport {
     }
     let memory = space.counts.breakdown(space.quality)
     let parting = parting(of: entry, space)
+    let isGroupOfItsOwn = session.options.totals == .subtrees
     return ProcessMemory(
       process: entry, condition: .read, memory: memory, differing: parting?.differing,
-      fresh: parting?.fresh,
+      fresh: parting?.fresh, writers: writers(of: entry, space),
+      proportional: session.options.includesProportional
+        ? space.proportional(knowsShares: session.shares != nil) : nil,
+      subtree: isGroupOfItsOwn
+        ? GroupReport(session, TreeArithmetic(session, spaces)).total(ofGroupOf: entry.pid) : nil,
+      freed: freed(space),
       sharesMemoryWith: space.process.pid == entry.pid ? nil : space.process.pid,
       mappings: mappings(of: space), cells: space.cells)
   }
@@ -75,6 +88,34 @@ struct TreeReport {
     )
   }
 
+  private func writers(of entry: ProcessEntry, _ space: AddressSpace) -> Writers? {
+    guard session.writers != nil, let origin = space.origin, !isLost(origin),
+      entry.pid == space.process.pid
+    else { return nil }
+    // A page that comes back from swap space to the last of its sharers, or that is parted from its
+    // equals, gets the mark without a write.
+    let system = session.system
+    let exactness: Exactness =
+      system.swap.isEmpty && !system.hasMergedPages ? .exact : .estimate
+    let figure = { (pages: UInt64) in
+      MemoryFigure(bytes: pages * Kernel.pageSize, exactness: exactness)
+    }
+    return Writers(
+      process: figure(space.writtenHere), parent: figure(space.writtenByOrigin),
+      unknown: figure(space.writtenBySomebody))
+  }
+
+  private func freed(_ space: AddressSpace) -> FreedMemory {
+    let counts = space.counts
+    let certain = (counts[.private] - counts.hugetlbPrivate) * Kernel.pageSize
+    let shared = counts.uniqueSharedMemory * Kernel.pageSize
+    let exactness = max(space.quality.sharing, space.quality.residence)
+    return FreedMemory(
+      certain: MemoryFigure(bytes: certain, exactness: exactness),
+      atMost: MemoryFigure(
+        bytes: certain + shared, exactness: max(exactness, shared > 0 ? .bound : .exact)))
+  }
+
   private func mappings(of space: AddressSpace) -> [MappingMemory] {
     zip(space.mappings, space.countsByMapping).map { mapping, counts in
       MappingMemory(
@@ -83,14 +124,16 @@ struct TreeReport {
     }
   }
 
-  private func total(_ processes: [ProcessMemory]) -> TreeTotal {
+  private func total(
+    _ processes: [ProcessMemory], _ totals: TreeArithmetic,
+    _ could: (pages: UInt64, exactness: Exactness)
+  ) -> TreeTotal {
     let present = processes.filter { $0.condition != .gone }
     let naive = present.reduce(MemoryFigure(bytes: 0)) { $0 + $1.memory.resident }
     let read = present.filter { $0.condition != .denied }
     if read.isEmpty, !present.isEmpty { return .denied(naive: naive) }
     let memory = read.filter { $0.sharesMemoryWith == nil }
       .reduce(PageCounts().breakdown(CountQuality())) { $0 + $1.memory }
-    let totals = TreeArithmetic(session, spaces)
     let known: Exactness = lost.isEmpty && listing.knowsSharedSpaces ? .exact : .estimate
     let figure = { (pages: UInt64, exactness: Exactness) in
       MemoryFigure(bytes: pages * Kernel.pageSize, exactness: max(known, exactness))
@@ -98,7 +141,6 @@ struct TreeReport {
     let frames: Exactness = session.system.showsFrames ? .exact : .estimate
     let distinct = totals.distinct()
     let swapped = totals.swapped()
-    let could = totals.couldStillCopy()
     let sharing = spaces.reduce(frames) { max($0, $1.quality.sharing) }
     return TreeTotal(
       distinct: figure(distinct.all, frames),

@@ -60,6 +60,13 @@ public struct ProcessEntry: Codable, Sendable, Hashable {
     return MemoryFigure(bytes: pages * Kernel.pageSize, exactness: .estimate)
   }
 
+  /// The path of the control group that the process is in, from /proc/PID/cgroup: that of version 2
+  /// or, where the process is in none but its root, that of the memory controller of version 1, or of
+  /// whichever hierarchy has one. `nil` if the process has gone, or the kernel has no control groups.
+  public func controlGroup() -> String? {
+    (try? ProcFile.read("/proc/\(pid)/cgroup")).flatMap(ControlGroups.path)
+  }
+
   init?(pid: Int32, stat: [UInt8], status: [UInt8]) {
     // The name may hold spaces and parentheses: it ends at the last one.
     guard let open = stat.firstIndex(of: UInt8(ascii: "(")),

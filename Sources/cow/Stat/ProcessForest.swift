@@ -5,6 +5,7 @@ struct ProcessForest {
   struct Row {
     let process: ProcessMemory
     let branches: String
+    let hasChildren: Bool
   }
 
   let rows: [Row]
@@ -26,8 +27,8 @@ struct ProcessForest {
     // What is still to be drawn, the next last: a process, its own branch and that of its children.
     var pending = sorted(roots).reversed().map { ($0, "", "") }
     while let (process, branch, indent) = pending.popLast() {
-      rows.append(Row(process: process, branches: branch))
       let below = sorted(children[process.id] ?? [])
+      rows.append(Row(process: process, branches: branch, hasChildren: !below.isEmpty))
       for (index, child) in below.enumerated().reversed() {
         let isLast = index == below.count - 1
         pending.append(

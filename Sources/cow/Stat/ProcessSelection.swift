@@ -18,11 +18,17 @@ struct ProcessSelection: ParsableArguments {
   @Option(help: "All processes of this user (name or number).")
   var user: String?
 
+  @Option(help: "All processes of this control group and those below it (a path of /proc/PID/cgroup).")
+  var cgroup: String?
+
+  @Flag(help: "Leave threads of the kernel out.")
+  var noKernelThreads = false
+
   @Flag(help: "Leave the descendants of the processes out.")
   var only = false
 
   /// Whether the command line chooses any process.
-  var isEmpty: Bool { pids.isEmpty && name == nil && user == nil }
+  var isEmpty: Bool { pids.isEmpty && name == nil && user == nil && cgroup == nil }
 
   func validate() throws {
     if let wrong = pids.first(where: { $0 <= 0 }) {
@@ -48,14 +54,16 @@ struct ProcessSelection: ParsableArguments {
       }
       roots.append(pid)
     }
-    if name != nil || user != nil { roots += try matches(all).map(\.pid) }
-    if only {
-      var seen: Set<Int32> = []
-      return roots.compactMap { pid in
-        seen.insert(pid).inserted ? all.first { $0.pid == pid } : nil
-      }
+    if name != nil || user != nil || cgroup != nil { roots += try matches(all).map(\.pid) }
+    let selected = only ? entries(all, of: roots) : all.descendants(of: roots)
+    return noKernelThreads ? selected.filter { !$0.isKernelThread } : selected
+  }
+
+  private func entries(_ all: [ProcessEntry], of pids: [Int32]) -> [ProcessEntry] {
+    var seen: Set<Int32> = []
+    return pids.compactMap { pid in
+      seen.insert(pid).inserted ? all.first { $0.pid == pid } : nil
     }
-    return all.descendants(of: roots)
   }
 
   private func matches(_ all: [ProcessEntry]) throws(ToolError) -> [ProcessEntry] {
@@ -65,11 +73,19 @@ struct ProcessSelection: ParsableArguments {
     let found = all.filter { entry in
       (wantedUser == nil || entry.user == wantedUser)
         && (pattern.map { entry.name.firstMatch(of: $0) != nil } ?? true) && entry.pid != own
+        && (cgroup.map { isIn($0, entry) } ?? true)
     }
     guard !found.isEmpty else {
-      throw ToolError(.noInput, "no process matches --name or --user")
+      throw ToolError(.noInput, "no process matches --name, --user or --cgroup")
     }
     return found
+  }
+
+  /// Whether a process is in a control group or in one below it.
+  private func isIn(_ path: String, _ entry: ProcessEntry) -> Bool {
+    guard let group = entry.controlGroup() else { return false }
+    let wanted = path.hasSuffix("/") ? String(path.dropLast()) : path
+    return group == wanted || wanted.isEmpty || group.hasPrefix(wanted + "/")
   }
 
   private func userNumber(_ name: String) throws(ToolError) -> UInt32 {

@@ -82,6 +82,15 @@ struct FigureSet: Encodable {
     figures =
       FigureSet(process?.memory ?? .denied).figures + [
         ("differingBytes", process?.differing), ("freshBytes", process?.fresh),
+        ("proportionalBytes", process?.proportional?.resident),
+        ("swapProportionalBytes", process?.proportional?.swapped),
+        ("freedBytes", process?.freed.certain), ("freedAtMostBytes", process?.freed.atMost),
+        ("treeBytes", process?.subtree?.distinct), ("treeSwapBytes", process?.subtree?.swap),
+        ("treeFreedBytes", process?.subtree?.freed.certain),
+        ("treeFreedAtMostBytes", process?.subtree?.freed.atMost),
+        ("writtenBytes", process?.writers?.process),
+        ("writtenByParentBytes", process?.writers?.parent),
+        ("writtenByUnknownBytes", process?.writers?.unknown),
       ]
   }
 
@@ -93,6 +102,22 @@ struct FigureSet: Encodable {
       ("naiveBytes", total.naive), ("differingBytes", total.differing),
       ("couldStillCopyBytes", total.couldStillCopy),
     ]
+  }
+
+  init(_ group: ProcessGroup) {
+    figures = [
+      ("distinctBytes", group.total?.distinct), ("swapBytes", group.total?.swap),
+      ("freedBytes", group.total?.freed.certain), ("freedAtMostBytes", group.total?.freed.atMost),
+    ]
+  }
+
+  /// The sums over the processes of a group.
+  init(sumsOf group: ProcessGroup) {
+    figures =
+      FigureSet(group.memory).figures + [
+        ("proportionalBytes", group.proportional?.resident),
+        ("swapProportionalBytes", group.proportional?.swapped),
+      ]
   }
 
   var names: [String] { figures.map(\.name) }
@@ -133,11 +158,13 @@ struct FigureSet: Encodable {
 private struct Root: Encodable {
   let exactness: Exactness
   let processes: [Process]
+  let groups: [Group]?
   let total: Total
 
   init(_ tree: ProcessTree) {
     exactness = tree.total.exactness
     processes = tree.processes.map(Process.init)
+    groups = tree.groups.isEmpty ? nil : tree.groups.map(Group.init)
     total = Total(tree.total)
   }
 
@@ -178,6 +205,22 @@ private struct Root: Encodable {
     enum Key: CodingKey {
       case pid, parent, name, user, condition, sharesMemoryWith, mappings
     }
+  }
+
+  struct Group: Encodable {
+    let group: ProcessGroup
+
+    init(_ group: ProcessGroup) { self.group = group }
+
+    func encode(to encoder: any Encoder) throws {
+      var container = encoder.container(keyedBy: Key.self)
+      try container.encode(group.name, forKey: .name)
+      try container.encode(group.pids, forKey: .pids)
+      try container.encode(FigureSet(sumsOf: group), forKey: .sums)
+      try FigureSet(group).encode(to: encoder)
+    }
+
+    enum Key: CodingKey { case name, pids, sums }
   }
 
   struct Mapping: Encodable {

@@ -3,7 +3,7 @@ internal import MemoryAccounting
 
 /// What processes are sorted by.
 enum StatOrder: String, CaseIterable, ExpressibleByArgument {
-  case resident, cow, `private`, shared, swapped, unique, differing, fresh, pid, name
+  case resident, tree, uss, pss, cow, `private`, shared, swapped, differs, fresh, pid, name
 
   /// Whether `left` comes before `right`: larger amounts first, unknown ones last; numbers and names
   /// ascending.
@@ -26,8 +26,10 @@ enum StatOrder: String, CaseIterable, ExpressibleByArgument {
       case .private: process.memory.private
       case .shared: process.memory.shared
       case .swapped: process.memory.swapped
-      case .unique: process.memory.unique
-      case .differing: process.differing
+      case .tree: process.subtree?.distinct
+      case .uss: process.memory.unique
+      case .pss: process.proportional?.resident
+      case .differs: process.differing
       case .fresh: process.fresh
       case .resident, .pid, .name: process.memory.resident
       }

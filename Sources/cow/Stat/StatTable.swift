@@ -12,12 +12,12 @@ struct StatTable {
     let title: String
     /// The figure of a process or of a mapping; `nil` if only processes have it.
     var memory: KeyPath<MemoryBreakdown, MemoryFigure>?
-    /// The figure of a process that has a parent to be compared with.
-    var parting: KeyPath<ProcessMemory, MemoryFigure?>?
+    /// The figure of a process that not every process has.
+    var process: KeyPath<ProcessMemory, MemoryFigure?>?
     var style: (Style) -> (String) -> String = { _ in { $0 } }
 
     func figure(of process: ProcessMemory) -> MemoryFigure? {
-      memory.map { process.memory[keyPath: $0] } ?? parting.flatMap { process[keyPath: $0] }
+      memory.map { process.memory[keyPath: $0] } ?? self.process.flatMap { process[keyPath: $0] }
     }
   }
 
@@ -36,6 +36,12 @@ struct StatTable {
       Column(title: "SHARED", memory: \.shared),
     ]
     // Columns that would be empty make room for names.
+    if tree.processes.contains(where: { $0.proportional != nil }) {
+      columns.insert(Column(title: "PSS", process: \.proportional?.resident), at: 2)
+    }
+    if forest.rows.contains(where: \.hasChildren) {
+      columns.insert(Column(title: "TREE", process: \.subtree?.distinct), at: 1)
+    }
     let total = tree.total.memory
     if total.hugetlb.bytes != 0 { columns.append(Column(title: "HUGETLB", memory: \.hugetlb)) }
     if total.userfaultProtected.bytes != 0 {
@@ -44,8 +50,15 @@ struct StatTable {
     }
     if total.swapped.bytes != 0 { columns.append(Column(title: "SWAP", memory: \.swapped)) }
     if tree.processes.contains(where: { $0.differing != nil }) {
-      columns.append(Column(title: "DIFFERS", parting: \.differing))
-      columns.append(Column(title: "FRESH", parting: \.fresh))
+      columns.append(Column(title: "DIFFERS", process: \.differing))
+      columns.append(Column(title: "FRESH", process: \.fresh))
+    }
+    if tree.processes.contains(where: { $0.writers != nil }) {
+      columns.append(Column(title: "WROTE", process: \.writers?.process))
+      columns.append(Column(title: "PARENT", process: \.writers?.parent))
+    }
+    if tree.processes.contains(where: { $0.proportional?.swapped.bytes ?? 0 > 0 }) {
+      columns.append(Column(title: "SWAPPSS", process: \.proportional?.swapped))
     }
     self.columns = columns
   }

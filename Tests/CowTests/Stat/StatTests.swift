@@ -1,4 +1,5 @@
 import Foundation
+import MemoryAccounting
 import ScenarioSupport
 import Testing
 
@@ -107,6 +108,50 @@ struct StatTests {
       #"^4 processes: top counts ~?[0-9.]+ MB; really used [0-9.]+ MB of RAM \((exact|estimate)\); "#
       + #"~?[0-9.]+ MB of it is copy-on-write; at most ~?[0-9.]+ MB more if everyone wrote$"#
     #expect(sentence.firstMatch(of: try Regex(pattern)) != nil, "\(sentence)")
+  }
+
+  @Test("a process's sub-tree has a total of its own, in JSON, as a column and to sort by")
+  func subtrees() throws {
+    let scenario = try Scenario("family", "2560")
+    let report = try StatReport(try Tool.run("stat", "\(scenario.root)", "--json").output)
+    let tree = report.processes.compactMap(\.treeBytes)
+    try #require(tree.count == 3)
+    #expect(tree[0] == report.total.distinctBytes)
+    #expect(tree[0] > tree[1] + 1000 * 4096)
+    #expect(tree[1] >= tree[2])
+    let table = try Tool.run("stat", "\(scenario.root)", "--sort", "tree").output
+    #expect(table.split(separator: "\n").first?.contains("TREE") == true)
+  }
+
+  @Test("proportional sizes are shown on request, and to nobody who did not ask for them")
+  func proportional() throws {
+    let scenario = try Scenario("fork", "2560", "1", "0", "0")
+    let plain = try StatReport(try Tool.run("stat", "\(scenario.root)", "--json").output)
+    #expect(plain.processes.allSatisfy { $0.proportionalBytes == nil })
+    let report = try StatReport(try Tool.run("stat", "\(scenario.root)", "--pss", "--json").output)
+    for process in report.processes {
+      // Half of the 10 MiB that two processes share, and little else.
+      #expect((5 * Self.megabyte..<6 * Self.megabyte).contains(process.proportionalBytes ?? 0))
+    }
+    #expect(try Tool.run("stat", "\(scenario.root)", "--pss").output.contains("PSS"))
+  }
+
+  @Test("processes are grouped by program, user and control group")
+  func groups() throws {
+    let scenario = try Scenario("exec", "2560")
+    let result = try Tool.run("stat", "\(scenario.root)", "--by", "program", "--json")
+    let groups = try #require(try StatReport(result.output).groups)
+    #expect(groups.map(\.pids.count) == [2, 1])
+    #expect((10 * Self.megabyte..<20 * Self.megabyte).contains(groups[0].distinctBytes ?? 0))
+    let users = try Tool.run("stat", "\(scenario.root)", "--by", "user")
+    #expect(users.output.contains("IF KILLED"))
+    let path = try #require(try ProcessEntry(pid: scenario.root)).controlGroup()
+    guard let path else { try Test.cancel("no control groups here") }
+    let found = try Tool.run(
+      "stat", "--cgroup", path, "--name", "^accounting", "--by", "cgroup", "--json")
+    let group = try StatReport(found.output).groups?.first { $0.pids.contains(scenario.root) }
+    #expect(group?.name == path)
+    #expect(try Tool.run("stat", "--cgroup", "/no/such/group").status == 66)
   }
 
   @Test("the largest come first within the tree when sorted")

@@ -131,6 +131,8 @@ struct UnprivilegedStatTests {
       check("copyOnWriteBytes", \.copyOnWriteBytes)
       check("privateBytes", \.privateBytes)
       check("hugetlbBytes", \.hugetlbBytes)
+      check("treeBytes", \.treeBytes)
+      check("freedBytes", \.freedBytes)
       check("sharedBytes", \.sharedBytes)
       check("swappedBytes", \.swappedBytes)
       check("differingBytes", \.differingBytes)

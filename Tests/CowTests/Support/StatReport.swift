@@ -11,6 +11,9 @@ struct StatReport: Decodable {
     let estimates: [String]
     let residentBytes: UInt64?
     let uniqueBytes: UInt64?
+    let treeBytes: UInt64?
+    let freedBytes: UInt64?
+    let proportionalBytes: UInt64?
     let hugetlbBytes: UInt64?
     let copyOnWriteBytes: UInt64?
     let privateBytes: UInt64?
@@ -46,7 +49,14 @@ struct StatReport: Decodable {
     let bounds: [String]
   }
 
+  struct Group: Decodable {
+    let name: String
+    let pids: [Int32]
+    let distinctBytes: UInt64?
+  }
+
   let exactness: String
+  let groups: [Group]?
   let processes: [Process]
   let total: Total
 
