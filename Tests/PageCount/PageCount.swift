@@ -27,9 +27,15 @@ package struct PageCount: Decodable, Sendable {
     package let unique: UInt64
     /// Each page divided by the number of those who map it: PSS.
     package let proportionalBytes: UInt64
-    /// Anonymous pages that nobody else has.
-    package let freedIfKilled: UInt64
-    package let freedIfSubtreeKilled: UInt64
+    package let swapProportionalBytes: UInt64
+    /// Anonymous pages in memory that nobody else maps; those and the ones of shared memory.
+    package let freed: UInt64
+    package let freedAtMost: UInt64
+    /// The same of the process and all that descend from it; and the pages that they have.
+    package let tree: UInt64
+    package let treeSwap: UInt64
+    package let treeFreed: UInt64
+    package let treeFreedAtMost: UInt64
     /// Pages that are not the parent's at the same address; nil unless both run one image.
     package let differing: UInt64?
     /// Pages where the parent has none.

@@ -178,10 +178,15 @@ class Space:
             "swappedShared": sum(self.swapped_shared.values()),
             "file": self.file_pages, "sharedMemory": self.shared_memory_pages,
             "unique": self.unique, "proportionalBytes": self.proportional >> 12,
-            "freedIfKilled": tree.freed([self]),
-            "freedIfSubtreeKilled": tree.freed(tree.subtree(self)),
+            "swapProportionalBytes": sum(
+                (PAGE << 12) // tree.references[page.identity]
+                for page in self.pages if not page.entry & PRESENT) >> 12,
             "kernelBytes": rollup(self.pid),
         }
+        figures["freed"], figures["freedAtMost"] = tree.freed([self])
+        inside = tree.subtree(self)
+        figures["tree"], figures["treeSwap"] = tree.used(inside)
+        figures["treeFreed"], figures["treeFreedAtMost"] = tree.freed(inside)
         parent = tree.parent_in_image(self)
         if parent is not None:
             own = [(page, name, parent.own.get(page.address), self.is_related(page, parent))
@@ -226,16 +231,25 @@ class Tree:
                        if child.parent == space.pid and child not in inside]
         return inside
 
+    def used(self, spaces):
+        """Different pages of some of the processes, in memory and in swap space."""
+        identities = {page.identity for space in spaces for page in space.pages}
+        in_memory = sum(1 for identity in identities
+                        if self.resident.get(identity, ["zero"])[0] != "zero")
+        slots = sum(1 for identity in identities if identity & SWAPPED)
+        return in_memory, slots + sum(swapped_shared_by(spaces).values())
+
     def freed(self, spaces):
-        """Anonymous pages that nobody but `spaces` has, in memory and in swap space."""
+        """Pages in memory that nobody but `spaces` maps: anonymous ones; those and the ones of shared
+        memory. Explicit huge pages go back to their pool."""
         references = Counter(page.identity for space in spaces for page in space.pages)
-        freed = 0
-        for identity, count in references.items():
-            if identity & SWAPPED:
-                freed += count == self.references[identity]
-            elif identity in self.resident and self.flags[identity] & ANONYMOUS:
-                freed += count >= self.counts[identity]
-        return freed
+        alone = [self.flags[identity] for identity, count in references.items()
+                 if self.resident.get(identity, ["zero"])[0] != "zero"
+                 and count >= self.counts[identity]]
+        alone = [flags for flags in alone if not flags & HUGETLB]
+        anonymous = sum(1 for flags in alone if flags & ANONYMOUS)
+        return anonymous, anonymous + sum(
+            1 for flags in alone if not flags & ANONYMOUS and flags & SWAP_BACKED)
 
     def certain(self):
         """Pages that differ even for those who may not see frames: anonymous pages that only one
@@ -282,12 +296,7 @@ class Tree:
         def is_private(flags, names):
             return bool(flags & ANONYMOUS) and names in (["private"], ["onlyProtected"])
 
-        # Of memory that several processes map in the same way, what is in swap space counts once.
-        swapped_shared = {}
-        for space in self.spaces:
-            for key, count in space.swapped_shared.items():
-                swapped_shared[key] = max(count, swapped_shared.get(key, 0))
-        in_swap = sum(swapped_shared.values())
+        in_swap = sum(swapped_shared_by(self.spaces).values())
         processes = [space.figures(self) for space in self.spaces]
         return {
             "processes": processes,
@@ -327,6 +336,15 @@ def swapped_shared(pid):
             elif words[0] == "Swap:" and is_shared and words[1] != "0":
                 start, end = (int(number, 16) for number in key[3].split("-"))
                 found[key[:3] + (end - start,)] = int(words[1]) * 1024 // PAGE
+    return found
+
+
+def swapped_shared_by(spaces):
+    """The same of several processes: what they map in the same way counts once."""
+    found = {}
+    for space in spaces:
+        for key, count in space.swapped_shared.items():
+            found[key] = max(count, found.get(key, 0))
     return found
 
 
