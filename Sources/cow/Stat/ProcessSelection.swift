@@ -18,7 +18,7 @@ struct ProcessSelection: ParsableArguments {
   @Option(help: "All processes of this user (name or number).")
   var user: String?
 
-  @Option(help: "All processes of this control group and those below it (a path of /proc/PID/cgroup).")
+  @Option(help: "All processes of this control group and those below it (a path).")
   var cgroup: String?
 
   @Flag(help: "Leave threads of the kernel out.")

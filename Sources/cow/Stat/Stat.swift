@@ -21,7 +21,7 @@ struct Stat: ParsableCommand {
   @Flag(help: "One row for each mapping.")
   var maps = false
 
-  @Flag(help: "Show proportional set sizes (PSS); unless you are root, that slows the processes down.")
+  @Flag(help: "Show proportional set sizes (PSS); slows processes down if not run as root.")
   var pss = false
 
   @Flag(help: "Show who wrote to the pages that differ, the process or its parent (root only).")
