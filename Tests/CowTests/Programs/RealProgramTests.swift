@@ -43,7 +43,7 @@ struct RealProgramTests {
     .enabled(if: Gunicorn.interpreter != nil, "needs gunicorn"))
   func gunicorn() throws {
     let server = try Gunicorn(workers: 4)
-    for share in 1...8 { try server.request(share) }
+    for share in [2, 4, 6, 8] { try server.request(share) }
     try compare(server.program, atLeast: 5)
   }
 
