@@ -32,6 +32,7 @@ _Static_assert(sizeof(struct cuserfault_page_region) == 24, "layout of struct pa
 _Static_assert(sizeof(struct pm_scan_arg) == sizeof(struct pagemap_scan_argument),
                "struct pm_scan_arg has grown");
 _Static_assert(CUSERFAULT_PAGE_IS_PFNZERO == PAGE_IS_PFNZERO, "value of PAGE_IS_PFNZERO");
+_Static_assert(CUSERFAULT_PAGE_IS_WRITTEN == PAGE_IS_WRITTEN, "value of PAGE_IS_WRITTEN");
 _Static_assert(CUSERFAULT_PAGE_IS_HUGE == PAGE_IS_HUGE, "value of PAGE_IS_HUGE");
 #endif
 

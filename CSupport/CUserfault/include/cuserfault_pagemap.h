@@ -6,6 +6,7 @@
 
 /// What the PAGEMAP_SCAN ioctl (Linux 6.7) can say about a page; see
 /// Documentation/admin-guide/mm/pagemap.rst.
+#define CUSERFAULT_PAGE_IS_WRITTEN (1 << 1)
 #define CUSERFAULT_PAGE_IS_PRESENT (1 << 3)
 #define CUSERFAULT_PAGE_IS_SWAPPED (1 << 4)
 #define CUSERFAULT_PAGE_IS_PFNZERO (1 << 5)

@@ -29,6 +29,36 @@ enum Kernel {
     static let zero = PageCategories(rawValue: UInt64(CUSERFAULT_PAGE_IS_PFNZERO))
     /// `PAGE_IS_HUGE`.
     static let huge = PageCategories(rawValue: UInt64(CUSERFAULT_PAGE_IS_HUGE))
+    /// `PAGE_IS_WRITTEN`: not write-protected by userfaultfd.
+    static let unprotected = PageCategories(rawValue: UInt64(CUSERFAULT_PAGE_IS_WRITTEN))
+  }
+
+  /// How far the pages from the start of `range` on are mapped with huge pages that are neither zero
+  /// pages nor write-protected; the start if the first one is not.
+  ///
+  /// The corresponding system call is `ioctl(PAGEMAP_SCAN)` (Linux 6.7): it looks at a huge page as a
+  /// whole.
+  static func endOfHugePages(
+    _ pagemap: FileDescriptor, _ range: Range<UInt64>
+  ) throws(Errno) -> UInt64 {
+    let wanted: PageCategories = [.huge, .unprotected]
+    let decisive: PageCategories = [.huge, .unprotected, .zero, .swapped]
+    var region = cuserfault_page_region()
+    var count = 0
+    var walkEnd: UInt64 = 0
+    while true {
+      let result = unsafe withUnsafeMutablePointer(to: &region) { pointer in
+        unsafe cuserfault_pagemap_scan(
+          pagemap.rawValue, range.lowerBound, range.upperBound, decisive.rawValue, 0, pointer, 1,
+          &count, &walkEnd)
+      }
+      if result == -EINTR { continue }
+      if result != 0 { throw Errno(rawValue: -result) }
+      break
+    }
+    let isWanted =
+      count == 1 && region.start == range.lowerBound && region.categories == wanted.rawValue
+    return isWanted ? region.end : range.lowerBound
   }
 
   /// Calls `body` with each run of pages in `range` that has any of `categories`; with `isFirstOnly`

@@ -19,8 +19,6 @@ struct SystemMemory {
   let hasHugeFilePages: Bool
   /// Whether the machine has explicit huge pages (hugetlb).
   let hasHugetlbPages: Bool
-  /// The devices of files that are shared memory.
-  let sharedMemory: SharedMemoryDevices
   let swap: SwapAreas
 
   /// - Throws: `AccountingError` if /proc is not there.
@@ -53,7 +51,6 @@ struct SystemMemory {
     hasHugeFilePages = memory.has("ShmemPmdMapped:") || memory.has("FilePmdMapped:")
     hasHugetlbPages = memory.has("Hugetlb:")
     swap = SwapAreas.current()
-    sharedMemory = SharedMemoryDevices.current()
   }
 
   /// The end of the last zone of /proc/zoneinfo; of the largest machine that is likely (16 TiB) where

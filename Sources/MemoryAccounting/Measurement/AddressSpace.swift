@@ -151,6 +151,17 @@ final class AddressSpace {
     try Kernel.scanPagemap(pagemap, range, categories, isFirstOnly: isFirstOnly, body)
   }
 
+  /// How far from the start of `range` on there are huge pages only, ordinary ones. One page is asked
+  /// about first: looking at a run of small ones takes time.
+  func endOfHugePages(_ range: Range<UInt64>) -> UInt64 {
+    let start = range.lowerBound
+    let first = start..<start + Kernel.pageSize
+    guard let pagemap, let end = try? Kernel.endOfHugePages(pagemap, first), end > start,
+      let end = try? Kernel.endOfHugePages(pagemap, range)
+    else { return start }
+    return end
+  }
+
   /// What smaps says of a mapping; read when first needed.
   func statistics(ofMappingAt start: UInt64) -> MappingStatistics? {
     if statistics == nil { statistics = (try? MappingStatistics.read(pid: process.pid)) ?? [:] }

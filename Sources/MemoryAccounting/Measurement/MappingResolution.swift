@@ -24,8 +24,9 @@ enum MappingResolution {
     }
     if mapping.kind == .privateWritable { space.swapReferences += current.counts[.swapped] }
     countSwappedSharedMemory(&current, mapping, space, session)
-    if session.system.sharedMemory.contains(mapping) {
-      current.counts.sharedMemory = current.counts[.shared] + current.counts[.unwrittenFile]
+    let filePages = current.counts[.shared] + current.counts[.unwrittenFile]
+    if filePages > 0, session.isSharedMemory(mapping) {
+      current.counts.sharedMemory = filePages
       current.counts.uniqueSharedMemory = current.counts.otherUnique
     }
     if current.isHugetlb {
@@ -109,7 +110,7 @@ enum MappingResolution {
     _ current: inout MappingCount, _ mapping: Mapping, _ space: AddressSpace, _ session: Session
   ) {
     let system = session.system
-    guard system.swap.isUsed, system.sharedMemory.contains(mapping) else { return }
+    guard system.swap.isUsed, session.isSharedMemory(mapping) else { return }
     guard mapping.isWhole, let statistics = space.statistics(ofMappingAt: mapping.start) else {
       space.quality.swapped = .estimate
       return

@@ -27,8 +27,8 @@ struct PageClassifier {
     system = session.system
     frames = session.frames
     isWritable = mapping.kind == .privateWritable
-    isSharedMemory = system.sharedMemory.contains(mapping)
     hierarchy = session.hierarchy
+    isSharedMemory = hierarchy != nil && session.isSharedMemory(mapping)
     shares = session.shares
     if system.hasMergedPages, mapping.kind != .shared, !current.hasMergedPages,
       space.mayHaveMergedPages
@@ -101,7 +101,9 @@ struct PageClassifier {
 
   @inline(__always)
   private mutating func countPrivate(_ entry: inout UInt64, at address: UInt64) {
-    if isMoving(entry) { entry = space.settledEntry(at: address) }
+    if entry & PagemapEntry.present == 0, isMoving(entry) {
+      entry = space.settledEntry(at: address)
+    }
     let value = entry
     let isProtected = value & PagemapEntry.userfaultProtected != 0
     guard value & PagemapEntry.present != 0 else {
@@ -157,7 +159,6 @@ struct PageClassifier {
   /// Whether an entry is that of a page that the kernel is just moving elsewhere in memory: it looks
   /// like one in swap space, in an area that is none. Where that is not shown, and there is swap space,
   /// it cannot be told.
-  @inline(__always)
   private func isMoving(_ value: UInt64) -> Bool {
     let kind =
       PagemapEntry.present | PagemapEntry.swapped | PagemapEntry.userfaultProtected

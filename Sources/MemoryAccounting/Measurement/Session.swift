@@ -45,6 +45,14 @@ final class Session {
     }
   }
 
+  private lazy var sharedMemoryDevices = SharedMemoryDevices.current()
+
+  /// Whether the file that `mapping` maps is memory. Such files have devices of major number 0, as those
+  /// of few others have: the devices are looked up when first needed.
+  func isSharedMemory(_ mapping: Mapping) -> Bool {
+    !mapping.isAnonymous && mapping.device >> 32 == 0 && sharedMemoryDevices.contains(mapping)
+  }
+
   /// The number of different slots of swap space in use.
   var distinctSwapSlots: UInt64 { swapTables.values.reduce(0) { $0 + $1.distinct } }
 }
