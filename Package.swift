@@ -86,6 +86,11 @@ let package = Package(
       dependencies: ["accounting-scenarios"],
       path: "Tests/ScenarioSupport",
       swiftSettings: swiftSettings),
+    .target(
+      name: "PageCount",
+      path: "Tests/PageCount",
+      resources: [.copy("count.py")],
+      swiftSettings: swiftSettings),
     .testTarget(
       name: "MemoryAccountingTests",
       dependencies: ["MemoryAccounting", "CUserfault", "ScenarioSupport"],
@@ -94,6 +99,7 @@ let package = Package(
       name: "CowTests",
       dependencies: [
         "cow", "MemorySnapshots", "MemoryAccounting", "ScenarioSupport", "SnapshotStress",
+        "PageCount",
       ],
       swiftSettings: swiftSettings),
   ]

@@ -149,6 +149,12 @@ int main(int argc, char **argv) {
   }
   if (argc > 3 && strcmp(argv[1], "as-user") == 0) {
     become((uid_t)atoi(argv[2]));
+    // Servers are asked to end by signals, which the thread that started this may have blocked; and
+    // they are not to outlive it. (Set here: a change of the user undoes it.)
+    sigset_t none;
+    sigemptyset(&none);
+    check(sigprocmask(SIG_SETMASK, &none, NULL) != 0, "sigprocmask");
+    check(prctl(PR_SET_PDEATHSIG, SIGKILL) != 0, "prctl");
     execv(argv[3], argv + 3);
     check(1, "exec");
   }

@@ -6,6 +6,7 @@
 #include <grp.h>
 #include <inttypes.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,6 +46,7 @@ static int start(struct caccounting_target *target, int *control, int *done) {
   target->pid = fork();
   if (target->pid < 0) return -errno;
   if (target->pid == 0) {
+    prctl(PR_SET_NAME, CACCOUNTING_NAME);
     close(end[1]);
     *control = end[0];
     *done = ready[1];
@@ -113,7 +115,9 @@ int caccounting_start_busy(uint64_t bytes, struct caccounting_target *target) {
     if (memory == MAP_FAILED) _exit(1);
     dirty(memory, 16384);
     munmap(memory, 16384);
-    target->counters->nanoseconds += now() - start;
+    uint64_t taken = now() - start;
+    target->counters->nanoseconds += taken;
+    if (taken > target->counters->worst) target->counters->worst = taken;
     target->counters->operations += 1;
   }
 }
@@ -131,6 +135,10 @@ void caccounting_counts(const struct caccounting_target *target, uint64_t *opera
                         uint64_t *nanoseconds) {
   *operations = target->counters->operations;
   *nanoseconds = target->counters->nanoseconds;
+}
+
+uint64_t caccounting_take_worst(const struct caccounting_target *target) {
+  return atomic_exchange(&target->counters->worst, 0);
 }
 
 int64_t caccounting_read_pagemap(pid_t pid) {
@@ -165,10 +173,10 @@ int64_t caccounting_read_pagemap(pid_t pid) {
   return total;
 }
 
-int64_t caccounting_read_smaps(pid_t pid) {
+static int64_t read_all(pid_t pid, const char *name) {
   static char block[1 << 16];
   char path[64];
-  snprintf(path, sizeof path, "/proc/%d/smaps", pid);
+  snprintf(path, sizeof path, "/proc/%d/%s", pid, name);
   int file = open(path, O_RDONLY | O_CLOEXEC);
   if (file < 0) return -errno;
   int64_t total = 0;
@@ -176,6 +184,10 @@ int64_t caccounting_read_smaps(pid_t pid) {
   close(file);
   return total;
 }
+
+int64_t caccounting_read_smaps(pid_t pid) { return read_all(pid, "smaps"); }
+
+int64_t caccounting_read_rollup(pid_t pid) { return read_all(pid, "smaps_rollup"); }
 
 int caccounting_act_as(uid_t user) {
   if (user != 0) {

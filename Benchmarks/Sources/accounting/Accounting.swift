@@ -19,6 +19,12 @@ struct Accounting: ParsableCommand {
   @Option(help: "Write the results to this file, as JSON.")
   var json: String?
 
+  @Option(help: "The tool to measure beside the library: what was built for release.")
+  var tool: String?
+
+  @Flag(help: "Measure only what is beside smem and smaps_rollup.")
+  var besideOthersOnly = false
+
   @Option(help: .hidden)
   var peakMemoryOf: Int32?
 
@@ -34,12 +40,15 @@ struct Accounting: ParsableCommand {
     }
     guard getuid() == 0 else { throw ValidationError("run as root") }
     var figures: [Figure] = []
-    try figures.append(unprivileged(huge: false))
-    try figures.append(unprivileged(huge: true))
-    try figures.append(tree(dirtyChildren: 0))
-    try figures.append(tree(dirtyChildren: 10))
-    try figures.append(contentsOf: disturbance())
-    try figures.append(ownMemory())
+    if !besideOthersOnly {
+      try figures.append(unprivileged(huge: false))
+      try figures.append(unprivileged(huge: true))
+      try figures.append(tree(dirtyChildren: 0))
+      try figures.append(tree(dirtyChildren: 10))
+      try figures.append(contentsOf: disturbance())
+      try figures.append(ownMemory())
+    }
+    try figures.append(contentsOf: BesideOthers(rounds: rounds, tool: tool).figures())
     for figure in figures { print(figure.text) }
     guard let json else { return }
     let encoder = JSONEncoder()

@@ -35,6 +35,13 @@ struct Target {
       / Double(max(after.operations - before.operations, 1))
   }
 
+  /// The time of the busy process's longest operation that ends during `body`.
+  func worstNanoseconds(_ body: () throws -> Void) rethrows -> Double {
+    _ = withUnsafePointer(to: target) { caccounting_take_worst($0) }
+    try body()
+    return Double(withUnsafePointer(to: target) { caccounting_take_worst($0) })
+  }
+
   private func counts() -> (operations: UInt64, nanoseconds: UInt64) {
     var operations: UInt64 = 0
     var nanoseconds: UInt64 = 0

@@ -17,11 +17,7 @@ enum Tool {
   static let directory =
     URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
 
-  /// The tool beside this test, or the one that `COW_EXECUTABLE` names: one that was built for
-  /// release, say.
-  static let path =
-    ProcessInfo.processInfo.environment["COW_EXECUTABLE"]
-    ?? directory.appendingPathComponent("cow").path
+  static let path = Products.path("cow")
   static let scenarios = Scenario.path
 
   static func run(_ arguments: String..., environment: [String: String] = [:]) throws -> Result {

@@ -17,7 +17,12 @@ struct caccounting_target {
 struct caccounting_counters {
   _Atomic uint64_t operations;
   _Atomic uint64_t nanoseconds;
+  /// The longest of them since this was last set to 0.
+  _Atomic uint64_t worst;
 };
+
+/// What the processes are called (/proc/PID/comm).
+#define CACCOUNTING_NAME "cow-target"
 
 /// Starts a process that writes to `bytes` of memory and forks `children`, of which the first
 /// `dirty_children` write to half of it. `huge`: in huge pages. `user`: as whom it runs.
@@ -39,6 +44,12 @@ void caccounting_counts(const struct caccounting_target *_Nonnull target,
 /// Reads the pagemap of a process in blocks of 64 KiB, mapping by mapping, and does nothing with it.
 /// Returns the number of bytes read or a negative errno.
 int64_t caccounting_read_pagemap(pid_t pid);
+
+/// The time of the longest operation of a busy process since this was last asked.
+uint64_t caccounting_take_worst(const struct caccounting_target *_Nonnull target);
+
+/// Reads the smaps_rollup of a process and does nothing with it. Returns as above.
+int64_t caccounting_read_rollup(pid_t pid);
 
 /// Reads the smaps of a process and does nothing with it. Returns as above.
 int64_t caccounting_read_smaps(pid_t pid);
