@@ -20,6 +20,8 @@ struct SystemMemory {
   /// Whether the machine has explicit huge pages (hugetlb).
   let hasHugetlbPages: Bool
   let swap: SwapAreas
+  /// Whether any page has come back from swap space since the machine was started.
+  let hasSwappedIn: Bool
 
   /// - Throws: `AccountingError` if /proc is not there.
   init() throws(AccountingError) {
@@ -51,6 +53,7 @@ struct SystemMemory {
     hasHugeFilePages = memory.has("ShmemPmdMapped:") || memory.has("FilePmdMapped:")
     hasHugetlbPages = memory.has("Hugetlb:")
     swap = SwapAreas.current()
+    hasSwappedIn = Self.hasSwappedIn()
   }
 
   /// The end of the last zone of /proc/zoneinfo; of the largest machine that is likely (16 TiB) where
@@ -70,4 +73,15 @@ struct SystemMemory {
     }
     return end > 0 ? end : 1 << 44 / Kernel.pageSize
   }
+  /// What /proc/vmstat has as pswpin is not 0, or not known.
+  private static func hasSwappedIn() -> Bool {
+    guard let text = try? ProcFile.read("/proc/vmstat") else { return true }
+    var scanner = ByteScanner(text)
+    while !scanner.isAtEnd {
+      if scanner.word().elementsEqual("pswpin".utf8) { return scanner.decimal() ?? 1 > 0 }
+      scanner.skipLine()
+    }
+    return true
+  }
+
 }

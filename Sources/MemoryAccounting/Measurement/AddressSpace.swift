@@ -30,6 +30,8 @@ final class AddressSpace {
   /// The counts by cells of the address space, where a picture is to be drawn.
   var cells: CellCounts?
   var quality = CountQuality()
+  /// Mappings whose huge pages count as private until it is known whether they are.
+  var unsettledHugePages: [UnsettledHugePages] = []
   /// Pages that may have been merged, and how many of them were, by smaps.
   var mergeablePages: UInt64 = 0
   var mergedPages: UInt64 = 0
@@ -187,9 +189,12 @@ final class AddressSpace {
   /// added up: shares of slots of swap space.
   func readSums(knowsShares: Bool) {
     if knowsShares, counts[.swapped] == counts.swappedShared { return }
-    sums =
-      isLimited
-      ? sumOfMappings() : (try? MappingStatistics.readSums(pid: process.pid)).flatMap { $0 }
+    sums = isLimited ? sumOfMappings() : statisticsOfAll()
+  }
+
+  /// What smaps_rollup says of all mappings together.
+  func statisticsOfAll() -> MappingStatistics? {
+    (try? MappingStatistics.readSums(pid: process.pid)).flatMap { $0 }
   }
 
   /// The proportional set sizes, when `readSums` has been called and every page counted.
@@ -248,6 +253,13 @@ final class AddressSpace {
 struct MappingParting {
   var differing: UInt64 = 0
   var writers = WriterCounts()
+}
+
+/// Huge pages of one mapping.
+struct UnsettledHugePages {
+  let mappingIndex: Int
+  let mapping: Mapping
+  let pages: UInt64
 }
 
 /// The count of the mapping that an address space is being read at.

@@ -57,7 +57,10 @@ final class FamilyReader {
         start = max(end, min(next, range.upperBound) / alignment * alignment)
       }
     }
-    for space in spaces { finishMappings(of: space, before: .max) }
+    for space in spaces {
+      finishMappings(of: space, before: .max)
+      MappingResolution.settlePostponed(of: space)
+    }
     session.differing += comparison.differing
     if !session.system.showsFrames { addEstimates() }
   }

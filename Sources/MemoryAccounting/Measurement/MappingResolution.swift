@@ -12,7 +12,7 @@ enum MappingResolution {
     let needsStatistics =
       current.hasHugePages || current.doubtfulSwap > 0
       || current.hasMergedPages && session.flags == nil
-    if needsStatistics {
+    if needsStatistics, !postpone(&current, mapping, space, session) {
       if mapping.isWhole, let statistics = space.statistics(ofMappingAt: mapping.start) {
         settle(&current, mapping, statistics, space)
         if current.doubtfulSwap > 0 { settleSwap(&current, statistics, space) }
@@ -42,8 +42,7 @@ enum MappingResolution {
     _ space: AddressSpace
   ) {
     let pageSize = Kernel.pageSize
-    let sharedState: PageState =
-      mapping.kind == .privateWritable ? .sharedAnonymous : .sharedReadOnly
+    let sharedState = sharedState(of: mapping)
     if current.hasHugePages {
       let isAnyProtected =
         current.counts[.private, protected: true] + current.counts[sharedState, protected: true] > 0

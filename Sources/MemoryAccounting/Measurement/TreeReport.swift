@@ -90,16 +90,20 @@ struct TreeReport {
     guard let origin = space.origin, !isLost(origin), entry.pid == space.process.pid else {
       return nil
     }
-    return writers(space.writers)
+    return writers(space.writers, of: space, origin)
   }
 
-  private func writers(_ counts: WriterCounts) -> Writers? {
+  private func writers(
+    _ counts: WriterCounts, of space: AddressSpace, _ origin: AddressSpace
+  ) -> Writers? {
     guard session.writers != nil else { return nil }
     // A page that comes back from swap space to the last of its sharers, or that is parted from its
     // equals, gets the mark without a write.
     let system = session.system
-    let exactness: Exactness =
-      system.swap.isEmpty && !system.hasMergedPages ? .exact : .estimate
+    let isMerged =
+      system.hasMergedPages && (space.mayHaveMergedPages || origin.mayHaveMergedPages)
+    let isSwapped = !system.swap.isEmpty && system.hasSwappedIn
+    let exactness: Exactness = isSwapped || isMerged ? .estimate : .exact
     let figure = { (pages: UInt64) in
       MemoryFigure(bytes: pages * Kernel.pageSize, exactness: exactness)
     }
@@ -122,11 +126,11 @@ struct TreeReport {
   }
 
   private func mappings(of space: AddressSpace) -> [MappingMemory] {
-    let isCompared = space.origin.map { !isLost($0) } ?? false
+    let origin = space.origin.flatMap { isLost($0) ? nil : $0 }
     let exactness: Exactness = session.system.showsFrames ? .exact : .estimate
     return space.countsByMapping.indices.map { index in
       let mapping = space.mappings[index]
-      let parting = isCompared ? space.partingByMapping[index] : nil
+      let parting = origin == nil ? nil : space.partingByMapping[index]
       return MappingMemory(
         addresses: mapping.range, permissions: mapping.permissionsText,
         name: space.name(of: mapping),
@@ -134,7 +138,9 @@ struct TreeReport {
         differing: parting.map {
           MemoryFigure(bytes: $0.differing * Kernel.pageSize, exactness: exactness)
         },
-        writers: parting.flatMap { writers($0.writers) })
+        writers: parting.flatMap { parting in
+          origin.flatMap { writers(parting.writers, of: space, $0) }
+        })
     }
   }
 
