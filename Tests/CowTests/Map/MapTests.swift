@@ -47,10 +47,11 @@ struct MapTests {
   func totals() throws {
     let scenario = try Scenario("fork", "2560", "1", "1", "1280")
     let child = "\(scenario.children[0])"
-    let text = try Tool.run("map", child, "--units", "B").output
+    let text = try Tool.run("map", child, "--units", "B").output.replacing("~", with: "")
     let stat = try Tool.run("stat", child, "--units", "B").output.split(separator: "\n")
     let titles = stat[0].split(separator: " ").map(String.init)
-    let row = stat[1].replacing(" B", with: "").split(separator: " ").map(String.init)
+    let row = stat[1].replacing(" B", with: "").replacing("~", with: "").split(separator: " ")
+      .map(String.init)
     let value = { (title: String) throws -> UInt64 in
       try #require(titles.firstIndex(of: title).flatMap { UInt64(row[$0]) })
     }
