@@ -80,8 +80,8 @@ struct ProcessTreeTests {
   }
 
   @Test("sparse writes to 64 kB folios part single pages")
-  func folios() throws {
-    try withSystemState {
+  func folios() async throws {
+    try await withSystemState {
       let setting = try SystemSetting(
         "/sys/kernel/mm/transparent_hugepage/hugepages-64kB/enabled", "madvise")
       defer { setting.putBack() }

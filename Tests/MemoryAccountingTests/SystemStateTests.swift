@@ -9,8 +9,8 @@ import Testing
   .enabled(if: seesFrames, "exact figures need CAP_SYS_ADMIN"))
 struct SystemStateTests {
   @Test("2,560 equal pages are merged into 10 frames, and all would be copied")
-  func mergedPages() throws {
-    try withSystemState {
+  func mergedPages() async throws {
+    try await withSystemState {
       let merging = try SamepageMerging()
       defer { merging.putBack() }
       let scenario = try Scenario("merged", "2560")
@@ -24,8 +24,8 @@ struct SystemStateTests {
   }
 
   @Test("merged pages that only a process, or its sub-tree, maps are free without it")
-  func mergedPagesFreed() throws {
-    try withSystemState {
+  func mergedPagesFreed() async throws {
+    try await withSystemState {
       let merging = try SamepageMerging()
       defer { merging.putBack() }
       let scenario = try Scenario("mixed", "1024", "100", "2", "30")
@@ -48,8 +48,8 @@ struct SystemStateTests {
   }
 
   @Test("shared memory in swap space is found, counted once, and no memory in use")
-  func swappedSharedMemory() throws {
-    try withSystemState {
+  func swappedSharedMemory() async throws {
+    try await withSystemState {
       let swap = try SwapFile(megabytes: 32)
       defer { swap.remove() }
       let scenario = try Scenario("memory-file", "400", "300")
@@ -72,8 +72,8 @@ struct SystemStateTests {
   }
 
   @Test("explicit huge pages are not in the resident size, as top has it, but in what is used")
-  func explicitHugePages() throws {
-    try withSystemState {
+  func explicitHugePages() async throws {
+    try await withSystemState {
       let setting = try SystemSetting("/proc/sys/vm/nr_hugepages", "8")
       defer { setting.putBack() }
       let scenario = try Scenario("hugetlb", "2048", "1024")
@@ -93,8 +93,8 @@ struct SystemStateTests {
   }
 
   @Test("swapped pages that a fork shares are one slot each, until one side writes")
-  func swappedPages() throws {
-    try withSystemState {
+  func swappedPages() async throws {
+    try await withSystemState {
       let swap = try SwapFile(megabytes: 32)
       defer { swap.remove() }
       let scenario = try Scenario("swap", "400")

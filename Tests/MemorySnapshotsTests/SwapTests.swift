@@ -16,8 +16,8 @@ struct SwapTests {
     "Pages that are swapped out protected, or protected swapped out, are in the snapshot as they were",
     .enabled(if: geteuid() == 0, "a swap file takes root"),
     arguments: RegionMode.tested)
-  func swappedOut(_ mode: RegionMode) throws {
-    try withSystemState {
+  func swappedOut(_ mode: RegionMode) async throws {
+    try await withSystemState {
       let swap = try SwapFile(megabytes: 16)
       defer { swap.remove() }
       let region = try MemoryRegion(pages: SwapTests.pages, mode)
@@ -49,8 +49,8 @@ struct SwapTests {
     "Pages that come back from swap without a fault, because it is switched off, are still protected",
     .enabled(if: geteuid() == 0, "a swap file takes root"),
     arguments: RegionMode.tested)
-  func swappedIn(_ mode: RegionMode) throws {
-    try withSystemState {
+  func swappedIn(_ mode: RegionMode) async throws {
+    try await withSystemState {
       let swap = try SwapFile(megabytes: 16)
       let region: MemoryRegion
       let snapshot: MemorySnapshot

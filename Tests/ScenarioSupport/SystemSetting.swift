@@ -1,27 +1,40 @@
-import Dispatch
 import Foundation
 import Testing
 
-/// Not a lock, which a task may not hold while it waits.
-private let systemState = DispatchSemaphore(value: 1)
+/// Who may change the state of the system. A test that waits for its turn leaves its thread to others:
+/// the one whose turn it is may need it.
+private actor SystemState {
+  static let shared = SystemState()
+  private var isTaken = false
+  private var waiters: [CheckedContinuation<Void, Never>] = []
+
+  func take() async {
+    guard isTaken else {
+      isTaken = true
+      return
+    }
+    await withCheckedContinuation { waiters.append($0) }
+  }
+
+  func giveBack() {
+    if waiters.isEmpty { isTaken = false } else { waiters.removeFirst().resume() }
+  }
+}
 
 /// Runs `body` while no other test changes the state of the system.
-package func withSystemState<Result>(_ body: () throws -> Result) rethrows -> Result {
-  systemState.wait()
-  defer { systemState.signal() }
-  return try body()
+package func withSystemState<Result>(
+  isolation: isolated (any Actor)? = #isolation, _ body: () async throws -> Result
+) async throws -> Result {
+  await SystemState.shared.take()
+  do {
+    let result = try await body()
+    await SystemState.shared.giveBack()
+    return result
+  } catch {
+    await SystemState.shared.giveBack()
+    throw error
+  }
 }
-
-/// The same for a test that waits for other tasks.
-package func withSystemState(
-  isolation: isolated (any Actor)? = #isolation, _ body: () async throws -> Void
-) async throws {
-  while !tryHoldingSystemState() { try await Task.sleep(for: .milliseconds(10)) }
-  defer { systemState.signal() }
-  try await body()
-}
-
-private func tryHoldingSystemState() -> Bool { systemState.wait(timeout: .now()) == .success }
 
 /// A file of /sys that a test writes to and puts back.
 package struct SystemSetting {

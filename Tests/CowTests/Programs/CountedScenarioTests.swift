@@ -25,8 +25,8 @@ struct CountedScenarioTests {
   @Test(
     "agrees on memory that was merged",
     arguments: [["merged", "2560"], ["mixed", "4096", "2000", "4", "500"]])
-  func merged(arguments: [String]) throws {
-    try withSystemState {
+  func merged(arguments: [String]) async throws {
+    try await withSystemState {
       let merging = try SamepageMerging()
       defer { merging.putBack() }
       let scenario = try Scenario(arguments, user: nobody)
@@ -37,8 +37,8 @@ struct CountedScenarioTests {
   @Test(
     "agrees on memory in swap space",
     arguments: [["swap", "2560"], ["memory-file", "2560", "2000"]])
-  func swapped(arguments: [String]) throws {
-    try withSystemState {
+  func swapped(arguments: [String]) async throws {
+    try await withSystemState {
       let swap = try SwapFile(megabytes: 32)
       defer { swap.remove() }
       let scenario = try Scenario(arguments, user: nobody)
@@ -49,8 +49,8 @@ struct CountedScenarioTests {
   }
 
   @Test("agrees on explicit huge pages")
-  func explicitHugePages() throws {
-    try withSystemState {
+  func explicitHugePages() async throws {
+    try await withSystemState {
       let setting = try SystemSetting("/proc/sys/vm/nr_hugepages", "8")
       defer { setting.putBack() }
       try compare(try Scenario(["hugetlb", "2048", "1024"], user: nobody))

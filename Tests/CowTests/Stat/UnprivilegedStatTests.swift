@@ -48,8 +48,8 @@ struct UnprivilegedStatTests {
   }
 
   @Test("explicit huge pages that a fork shares are not private")
-  func explicitHugePages() throws {
-    try withSystemState {
+  func explicitHugePages() async throws {
+    try await withSystemState {
       let setting = try SystemSetting("/proc/sys/vm/nr_hugepages", "8")
       defer { setting.putBack() }
       let scenario = try Scenario(["hugetlb", "2048", "1024"], user: nobody)
@@ -62,8 +62,8 @@ struct UnprivilegedStatTests {
   }
 
   @Test("merged pages are not taken off what is certain to be used", arguments: ["0", "4"])
-  func mergedPagesOfFamily(children: String) throws {
-    try withSystemState {
+  func mergedPagesOfFamily(children: String) async throws {
+    try await withSystemState {
       let merging = try SamepageMerging()
       defer { merging.putBack() }
       let scenario = try Scenario(["mixed", "4096", "2000", children, "500"], user: nobody)
@@ -76,8 +76,8 @@ struct UnprivilegedStatTests {
   }
 
   @Test("swapped shared memory is told from what is in memory")
-  func swappedSharedMemory() throws {
-    try withSystemState {
+  func swappedSharedMemory() async throws {
+    try await withSystemState {
       let swap = try SwapFile(megabytes: 32)
       defer { swap.remove() }
       let scenario = try Scenario(["memory-file", "2560", "2000"], user: nobody)
@@ -89,8 +89,8 @@ struct UnprivilegedStatTests {
 
   @Test(
     "agrees when memory is in folios, merged, or in swap space", .serialized, arguments: [0, 1, 2])
-  func systemStates(state: Int) throws {
-    try withSystemState {
+  func systemStates(state: Int) async throws {
+    try await withSystemState {
       switch state {
       case 0:
         let setting = try SystemSetting(

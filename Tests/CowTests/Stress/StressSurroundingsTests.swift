@@ -10,8 +10,8 @@ struct StressSurroundingsTests {
   @Test(
     "finds nothing wrong",
     arguments: [.plain, .realTime, .hugePages, .swap] as [StressSurroundings])
-  func findsNothing(_ surroundings: StressSurroundings) throws {
-    try withSystemState {
+  func findsNothing(_ surroundings: StressSurroundings) async throws {
+    try await withSystemState {
       let result = try stress(surroundings, seconds: 1)
       if [69, 77].contains(result.status) { try Test.cancel("\(result.errors)") }
       #expect(result.status == 0, "\(result.output)\(result.errors)")
@@ -25,8 +25,8 @@ struct StressSurroundingsTests {
     "puts settings of the host back, also when killed",
     .enabled(if: getuid() == 0, "settings of the host take root"),
     arguments: [SIGTERM, SIGKILL])
-  func putsBack(_ signal: Int32) throws {
-    try withSystemState {
+  func putsBack(_ signal: Int32) async throws {
+    try await withSystemState {
       let files = ["run", "pages_to_scan", "sleep_millisecs"].map { "/sys/kernel/mm/ksm/" + $0 }
       let before = files.map(setting)
       guard before[0] == "0" else { try Test.cancel("merging is on, or there is none") }

@@ -24,9 +24,9 @@ struct CopySearchTests {
   @Test(
     "names the parent, the child, and both children where they wrote to the same pages",
     .enabled(if: showsFrames, "needs frame numbers"))
-  func writers() throws {
+  func writers() async throws {
     // In use, swap space and merging would make estimates of it.
-    try withSystemState { try findWriters() }
+    try await withSystemState { try findWriters() }
   }
 
   private func findWriters() throws {

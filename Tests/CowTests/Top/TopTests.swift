@@ -123,9 +123,9 @@ struct TopTests {
   }
 
   @Test("says how fast copies are made, where, and who writes")
-  func copied() throws {
+  func copied() async throws {
     // In use, swap space and merging would make estimates of it.
-    try withSystemState { try watchCopies() }
+    try await withSystemState { try watchCopies() }
   }
 
   private func watchCopies() throws {
