@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <linux/futex.h>
 #include <sched.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -50,6 +51,11 @@ uint64_t cuserfault_nanoseconds(void) {
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
   return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+int cuserfault_populate_write(uint64_t start, uint64_t length) {
+  const int populate_write = 23;  // MADV_POPULATE_WRITE, Linux 5.14
+  return madvise((void *)(uintptr_t)start, length, populate_write) < 0 ? -errno : 0;
 }
 
 void cuserfault_yield(void) {

@@ -33,6 +33,7 @@ struct SignalScenarioTests {
       Chain("the default action has SA_SIGINFO", "default-with-information"),
       Chain("sent signals are ignored, a fault is not", "ignored", "alive"),
       Chain("a page of a region has failed", "failed-memory", "alive"),
+      Chain("an adopted file was truncated", "inside-region"),
     ])
   func ends(_ chain: Chain) throws {
     let run = try SignalScenario(chain.scenario)

@@ -12,6 +12,15 @@ func makePiece() throws -> Piece {
   return piece
 }
 
+private func memoryFile(pages: Int) throws -> Int32 {
+  var template = Array("/dev/shm/signal-scenarios-XXXXXX".utf8CString)
+  let file = unsafe mkstemp(&template)
+  check(file >= 0, "there is no /dev/shm")
+  unsafe unlink(template)
+  check(ftruncate(file, pages * pageSize) == 0, "the file cannot be extended")
+  return file
+}
+
 private func access() { unsafe test_support_bus_page().pointee = 1 }
 
 func runBusScenario(_ name: String) throws {
@@ -50,6 +59,21 @@ func runBusScenario(_ name: String) throws {
     write("alive")
     unsafe test_support_bus_fail_memory(page, true)
     withExtendedLifetime(piece) { fail("the failure was taken for a fault") }
+  case "inside-region":
+    test_support_bus_install(CChar(UInt8(ascii: "A")), TEST_SUPPORT_BUS_CHAINS, 0, 0)
+    let file = try memoryFile(pages: 4)
+    let memory = unsafe UnsafeMutableRawBufferPointer(
+      start: mmap(nil, 4 * pageSize, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0),
+      count: 4 * pageSize)
+    var options = MemoryRegion.Options()
+    options.faultDelivery = delivery
+    let region = try unsafe MemoryRegion(adopting: memory, options: options)
+    let snapshot = try region.makeSnapshot()
+    unsafe memory.storeBytes(of: 1, as: Int.self)
+    // The first page is open, and gone.
+    check(ftruncate(file, 0) == 0, "the file was not truncated")
+    unsafe memory.storeBytes(of: 2, as: Int.self)
+    withExtendedLifetime(snapshot) { fail("the page is there") }
   case "sent":
     let piece = try makePiece()
     kill(getpid(), SIGBUS)

@@ -58,6 +58,9 @@ int cuserfault_lock_on_fault(uint64_t start, uint64_t length);
 /// CLOCK_MONOTONIC in nanoseconds (clock_gettime(2), through the vDSO).
 uint64_t cuserfault_nanoseconds(void) CUSERFAULT_REALTIME;
 
+/// madvise(2) with MADV_POPULATE_WRITE (Linux 5.14). Returns 0 or a negated errno.
+int cuserfault_populate_write(uint64_t start, uint64_t length) CUSERFAULT_REALTIME;
+
 /// sched_yield(2).
 void cuserfault_yield(void) CUSERFAULT_REALTIME;
 

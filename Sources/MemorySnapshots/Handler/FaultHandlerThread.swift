@@ -159,7 +159,7 @@ enum FaultHandlerThread {
     case .resolved:
       unsafe region.pointee.counters.serviceTime.add(
         nanoseconds: Kernel.nanoseconds() &- start)
-    case .duplicate, .underWay:
+    case .duplicate, .alreadyOpen, .underWay:
       unsafe region.pointee.counters.duplicateMessages.add(1, ordering: .relaxed)
     case .parkedAtGate, .starved:
       unsafe region.pointee.counters.parkedFaults.add(1, ordering: .relaxed)

@@ -147,7 +147,8 @@ struct InlineFaults: @unchecked Sendable {
 
   // MARK: - Resolving, in a signal handler
 
-  /// Returns 0, or, if the address is not in a range of ours, a number of the list's state.
+  /// Returns 0, or, if the address is not in a range of ours or its fault is not, a number of the
+  /// list's state.
   @_noLocks
   private func resolve(_ address: UInt) -> UInt64 {
     var state: UInt64 = 0
@@ -160,11 +161,11 @@ struct InlineFaults: @unchecked Sendable {
     readers.end(turn)
     // The sequence was even, and may be 0.
     guard let region = unsafe found else { return state + 1 }
-    unsafe InlineResolver(region: region).resolve(address)
+    let isOurs = unsafe InlineResolver(region: region).resolve(address)
     unsafe region.pointee.inlineResolvers.subtract(1, ordering: .releasing)
     // The region may be gone by now; the list is not.
     waiters.wake()
-    return 0
+    return isOurs ? 0 : state + 1
   }
 
   @_noLocks

@@ -9,6 +9,8 @@ struct MemoryAllowance {
   private static var longest: UInt64 { 1_000_000_000 }
   private static var longestNearLimit: UInt64 { 100_000_000 }
   private static var shareOfRoom: Int { 8 }
+  /// A limit may be set, or the process be put into a group that has one, at any time.
+  private static var mostCredit: Int { 16 << 20 }
 
   mutating func takes(_ byteCount: Int, of groups: borrowing MemoryControlGroups) -> Bool {
     let now = Kernel.nanoseconds()
@@ -19,14 +21,15 @@ struct MemoryAllowance {
     switch groups.room() {
     case .unlimited:
       wasLimited = false
-      credit = .max
+      credit = MemoryAllowance.mostCredit
       end = now + MemoryAllowance.longest
       return true
     case .unknown:
       return !wasLimited
     case .bytes(let room):
       wasLimited = true
-      credit = max(room - byteCount, 0) / MemoryAllowance.shareOfRoom
+      credit = min(
+        max(room - byteCount, 0) / MemoryAllowance.shareOfRoom, MemoryAllowance.mostCredit)
       end = now + MemoryAllowance.longestNearLimit
       return room >= byteCount
     }

@@ -30,6 +30,15 @@ extension Kernel {
       Int(cuserfault_first_unprotected(UInt64(address) / UInt64(pageSize), count)))
   }
 
+  /// madvise(2) with MADV_POPULATE_WRITE (Linux 5.14; true before): false if a write to the page ends in
+  /// SIGBUS for want of a page in its file, or of memory for one.
+  @_noLocks
+  static func canWrite(to page: UInt, _ pageSize: Int) -> Bool {
+    let status = askInFaultPath(
+      .madvisePopulate, cuserfault_populate_write(UInt64(page), UInt64(pageSize)))
+    return status != -EFAULT && status != -EHWPOISON
+  }
+
   /// mincore(2): whether each page is in memory, so that none is a hole of a memory file.
   static func isResident(_ address: UInt, _ byteCount: Int) -> Bool {
     guard let start = unsafe UnsafeRawPointer(bitPattern: address) else { return false }

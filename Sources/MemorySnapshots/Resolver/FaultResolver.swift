@@ -21,6 +21,8 @@ struct FaultResolver: @unchecked Sendable {
     case resolved
     /// Somebody else had resolved the same page: it was opened again, and its waiters are awake.
     case duplicate
+    /// Somebody else has resolved it, or nothing protects the page: it can be written to.
+    case alreadyOpen
     /// Somebody else is resolving the same page, and will open it or wake its waiters.
     case underWay
     /// The gate is closed: whoever opens it wakes the thread, which faults anew.
@@ -64,8 +66,7 @@ struct FaultResolver: @unchecked Sendable {
         // Published, so the page may be opened, whoever holds the claim. Dropping the message here
         // would lose a wake-up: the thread may have fallen asleep after the holder's un-protecting,
         // because the kernel lets it sleep on any page that is not writable yet.
-        unprotect(page, count: 1)
-        return .duplicate
+        return unprotect(page, count: 1) ? .alreadyOpen : .duplicate
       }
       switch word.claim {
       case .resolving:
@@ -151,9 +152,10 @@ struct FaultResolver: @unchecked Sendable {
   /// Lifts the protection and wakes the threads that wait there. If the range is gone (the
   /// application unmapped it), waking is all there is to do: they fault as the kernel sees fit. If the
   /// kernel refuses, the page stays protected, and whoever writes to it faults anew, until it does
-  /// not refuse any more or `RegionState.noteUnprotecting` has had enough.
+  /// not refuse any more or `RegionState.noteUnprotecting` has had enough. False then.
+  @discardableResult
   @_noLocks
-  private func unprotect(_ page: Int, count: Int) {
+  private func unprotect(_ page: Int, count: Int) -> Bool {
     let start = unsafe region.pointee.address(ofPage: page)
     let length = unsafe count * region.pointee.pageSize
     let descriptor = unsafe region.pointee.descriptor
@@ -167,6 +169,7 @@ struct FaultResolver: @unchecked Sendable {
     }
     unsafe region.pointee.noteUnprotecting(status)
     if status != 0 { unsafe region.pointee.wake(start, length) }
+    return status == 0
   }
 
   /// Wakes the threads that wait at a page: they fault anew.

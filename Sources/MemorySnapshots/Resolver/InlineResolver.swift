@@ -9,12 +9,14 @@ struct InlineResolver {
   @_noLocks
   init(region: UnsafeMutablePointer<RegionState>) { unsafe self.region = region }
 
+  /// False if the fault was not for us: the access fails for a reason of the memory's own, a file that
+  /// was truncated or a full file system.
   @_noLocks
-  func resolve(_ address: UInt) {
+  func resolve(_ address: UInt) -> Bool {
     let start = unsafe region.pointee.address
     guard address >= start, unsafe address - start < UInt(region.pointee.byteCount) else {
       fillView(address)
-      return
+      return true
     }
     let began = Kernel.nanoseconds()
     let page = unsafe Int((address - start) / UInt(region.pointee.pageSize))
@@ -23,24 +25,32 @@ struct InlineResolver {
       let reliefs = unsafe region.pointee.relief.number()
       unsafe region.pointee.gate.enterWaiting()
       let outcome = resolver.resolveInsideGate(page)
+      // Before the gate is left, so that no snapshot protects the page again.
+      let isOurs = if case .alreadyOpen = outcome { isWritable(page) } else { true }
       unsafe region.pointee.gate.leave()
       switch outcome {
       case .resolved:
         unsafe region.pointee.counters.serviceTime.add(nanoseconds: Kernel.nanoseconds() &- began)
-        return
-      case .duplicate:
+        return true
+      case .duplicate, .alreadyOpen:
         unsafe region.pointee.counters.duplicateMessages.add(1, ordering: .relaxed)
-        return
+        return isOurs
       case .underWay:
         unsafe region.pointee.counters.duplicateMessages.add(1, ordering: .relaxed)
         waitForHolder(of: page)
         // The access is repeated when the signal handler returns, and faults again if need be.
-        return
+        return true
       case .parkedAtGate, .starved:
         unsafe region.pointee.counters.parkedFaults.add(1, ordering: .relaxed)
         unsafe region.pointee.relief.wait(since: reliefs)
       }
     }
+  }
+
+  /// Whether a page that is not protected can be written to.
+  @_noLocks
+  private func isWritable(_ page: Int) -> Bool {
+    unsafe Kernel.canWrite(to: region.pointee.address(ofPage: page), region.pointee.pageSize)
   }
 
   /// Waits until whoever has the claim on the page has given it back; a few times, because another
