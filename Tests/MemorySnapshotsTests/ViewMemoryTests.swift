@@ -161,6 +161,7 @@ struct ViewMemoryTests {
   /// With MCL_FUTURE the kernel fills each new mapping before mmap(2) returns.
   @Test(
     "Under mlockall(MCL_FUTURE) every view shows the snapshot, and takes no memory before it must",
+    .enabled(if: geteuid() == 0, "locking this much memory takes root"),
     arguments: RegionMode.tested, [false, true])
   func lockedMemory(_ mode: RegionMode, adopts: Bool) async {
     #if DEBUG
