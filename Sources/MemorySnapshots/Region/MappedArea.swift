@@ -6,7 +6,7 @@ struct MappedArea {
   let isAnonymous: Bool
   let path: String
   /// What the kernel does with the memory: two letters for each (VmFlags).
-  private(set) var flags: [Substring] = []
+  var flags: [Substring] = []
 
   var isShared: Bool { permissions.hasSuffix("s") }
 
@@ -47,32 +47,5 @@ struct MappedArea {
     permissions = fields[1]
     path = fields.count > 5 ? String(fields[5].drop { $0 == " " }) : ""
     isAnonymous = fields[4] == "0" && fields[1].hasSuffix("p")
-  }
-}
-
-extension MappedArea {
-  /// The mappings that overlap a range, in ascending order.
-  ///
-  /// - Complexity: O(memory of the process below the end of the range): the kernel counts the pages of
-  ///   each mapping.
-  static func all(in range: Range<UInt>) throws(SnapshotError) -> [MappedArea] {
-    var areas: [MappedArea] = []
-    do {
-      try Kernel.forEachLine(of: "/proc/self/smaps") { line in
-        if line.hasPrefix("VmFlags:") {
-          guard let last = areas.indices.last, areas[last].flags.isEmpty else { return true }
-          areas[last].flags = line.dropFirst(8).split(separator: " ")
-        } else if let area = MappedArea(line: line) {
-          if area.start >= range.upperBound { return false }
-          if area.end > range.lowerBound { areas.append(area) }
-        }
-        return true
-      }
-    } catch {
-      throw SnapshotError(
-        .systemCall, errno: error, operation: "reading /proc/self/smaps",
-        message: "the mapping cannot be looked up; mount /proc")
-    }
-    return areas
   }
 }
