@@ -11,14 +11,16 @@ struct PopulatedBlocks: ~Copyable, @unchecked Sendable {
   private let byteCount: Int
   private let wordCount: Int
   private let words: UnsafeMutablePointer<Atomic<UInt64>>
-  /// Changes before and after each removal.
-  private let removals = Atomic<UInt64>(0)
+  /// Changes before and after each removal. Not stored here: whoever looks whether there is such a table
+  /// may read the whole value.
+  private let removals: UnsafeMutablePointer<Atomic<UInt64>>
 
   init(byteCount: Int) {
     self.byteCount = byteCount
     wordCount = byteCount / PopulatedBlocks.blockBytes / 64 + 1
-    unsafe words = .allocate(capacity: wordCount)
-    for index in 0..<wordCount { unsafe (words + index).initialize(to: Atomic(0)) }
+    unsafe words = .allocate(capacity: wordCount + 1)
+    for index in 0...wordCount { unsafe (words + index).initialize(to: Atomic(0)) }
+    unsafe removals = words + wordCount
   }
 
   deinit { unsafe words.deallocate() }
@@ -45,14 +47,14 @@ struct PopulatedBlocks: ~Copyable, @unchecked Sendable {
 
   private func lookUp(_ block: Int, at address: UInt) -> Bool {
     // Acquiring: pairs with `remove`.
-    let before = removals.load(ordering: .acquiring)
+    let before = unsafe removals.pointee.load(ordering: .acquiring)
     let start = block * PopulatedBlocks.blockBytes
     let count = min(PopulatedBlocks.blockBytes, byteCount - start)
     guard Kernel.isResident(address + UInt(start), count) else { return false }
     let bit = 1 << UInt64(block % 64) as UInt64
     unsafe words[block / 64].bitwiseOr(bit, ordering: .sequentiallyConsistent)
     // A removal that has begun since, or was under way, may have cleared the bit before it was set.
-    if removals.load(ordering: .sequentiallyConsistent) != before {
+    if unsafe removals.pointee.load(ordering: .sequentiallyConsistent) != before {
       unsafe words[block / 64].bitwiseAnd(~bit, ordering: .relaxed)
     }
     return true
@@ -61,7 +63,7 @@ struct PopulatedBlocks: ~Copyable, @unchecked Sendable {
   /// Forgets blocks, before a hole is made in them and again afterwards. A reader that goes by the bit
   /// meanwhile reads the page through the mapping: right, but it fills the hole again.
   func remove(_ range: Range<Int>) {
-    removals.add(1, ordering: .sequentiallyConsistent)
+    unsafe removals.pointee.add(1, ordering: .sequentiallyConsistent)
     for block in blocks(of: range) {
       unsafe words[block / 64].bitwiseAnd(
         ~(1 << UInt64(block % 64)), ordering: .sequentiallyConsistent)
