@@ -142,13 +142,14 @@ struct LostDescriptorTests {
           case .write: try snapshot.write(to: saved.descriptor)
           case .consume: try snapshot.consume(to: saved.descriptor)
           case .handOut: try unsafe snapshot.consume { bytes, _ in unsafe seen += bytes }
+          case .view: unsafe seen = try snapshot.makeView().withUnsafeBytes { unsafe Array($0) }
           default: try LostDescriptorTests.use(use, region, snapshot)
           }
         } catch let error as SnapshotError {
           failure = error.code
         }
-        // A view is a mapping of the file, and locked memory is discarded by it. All else does without.
-        let needsFile = use == .view || use == .discard && isLocked
+        // Locked memory is discarded by the file. All else does without.
+        let needsFile = use == .discard && isLocked
         #expect(failure == (needsFile ? .protectionLost : nil), "\(mode.testDescription)")
         if use == .write || use == .consume { seen = try saved.read(0, region.byteCount) }
         if !seen.isEmpty {

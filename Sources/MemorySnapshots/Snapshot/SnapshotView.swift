@@ -102,9 +102,8 @@ extension MemorySnapshot {
   /// The snapshot as plain memory: see `SnapshotView`.
   ///
   /// - Returns: The view, which keeps the snapshot and is unmapped when it goes.
-  /// - Throws: `SnapshotError` with `.released`, `.invalidated`, `.protectionLost`, also if the number of
-  ///   the memory file was closed, or `.outOfResources` if the address space or the number of mappings is
-  ///   exhausted.
+  /// - Throws: `SnapshotError` with `.released`, `.invalidated`, `.protectionLost`, or `.outOfResources` if
+  ///   the address space or the number of mappings is exhausted.
   /// - Complexity: O(pages changed since the snapshot) for the first two views of a `.sharedMemory`
   ///   region without a `storeLimit`, else O(1). The corresponding system call is mmap(2).
   public func makeView() throws(SnapshotError) -> SnapshotView {
@@ -120,8 +119,16 @@ extension MemorySnapshot {
     guard region.memory.hasFile,
       unsafe state.pointee.views.reserveKernelCopies(atMost: isLimited ? 1 : .max)
     else { return nil }
+    let mapping: Mapping
+    do throws(Errno) {
+      mapping = try region.memory.mapPrivately()
+    } catch {
+      // The number of the memory file was closed, or no other is left: a view needs no descriptor if it
+      // is filled as it is read.
+      unsafe state.pointee.views.giveBackKernelCopies()
+      return nil
+    }
     do throws(SnapshotError) {
-      let mapping = try mapView { () throws(Errno) in try region.memory.mapPrivately() }
       // With a limit, each pre-image is kept once: pages that have changed already have theirs, and so
       // would a second view.
       let opening = openView(
@@ -148,14 +155,7 @@ extension MemorySnapshot {
     _ operation: String
   ) throws(SnapshotError) -> (index: Int, address: UInt) {
     let state = unsafe region.state
-    let mapping = try mapView { () throws(Errno) in
-      let mapping = try Mapping(
-        missing: byteCount, descriptor: unsafe state.pointee.descriptor)
-      if unsafe state.pointee.resolvesInline {
-        try unsafe InlineFaults.add(mapping.address, byteCount, of: state)
-      }
-      return mapping
-    }
+    let mapping = try mapMissing()
     let opening = openView(mapping.address, isCopiedByKernel: false, onlyIfUnchanged: false)
     guard case .opened(let index) = opening else {
       if unsafe state.pointee.resolvesInline {
@@ -166,11 +166,15 @@ extension MemorySnapshot {
     return (index, mapping.release())
   }
 
-  private func mapView(
-    _ body: () throws(Errno) -> Mapping
-  ) throws(SnapshotError) -> Mapping {
+  private func mapMissing() throws(SnapshotError) -> Mapping {
+    let state = unsafe region.state
     do throws(Errno) {
-      return try body()
+      let mapping = try Mapping(
+        missing: byteCount, descriptor: unsafe state.pointee.descriptor)
+      if unsafe state.pointee.resolvesInline {
+        try unsafe InlineFaults.add(mapping.address, byteCount, of: state)
+      }
+      return mapping
     } catch {
       throw region.fileError("mapping a view", error)
     }
