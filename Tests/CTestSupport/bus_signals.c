@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -152,7 +153,7 @@ static void *profile(void *argument) {
       if (thread > 0 && thread != self) syscall(SYS_tgkill, getpid(), thread, SIGPROF);
     }
     closedir(threads);
-    usleep(100);
+    sched_yield();
   }
   return NULL;
 }
