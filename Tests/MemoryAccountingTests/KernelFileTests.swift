@@ -188,6 +188,9 @@ struct ProcessEntryTests {
     let read = { (text: String) in ProcessEntry(pid: 2, stat: Array(text.utf8), status: []) }
     #expect(try #require(read(thread)).isKernelThread)
     #expect(try #require(read(zombie)).isZombie)
+    // It has no memory any more, and nobody may look at it, before it says so.
+    let ending = "3 (going) R 1 3 3 0 -1 4194564 0 0 0 0 0 0 0 0 20 0 1 0 9 0 0\n"
+    #expect(try #require(read(ending)).isZombie)
     #expect(read("2 (short) S 1\n") == nil)
     #expect(read("") == nil)
   }

@@ -81,7 +81,7 @@ final class AddressSpace {
         ((try? Kernel.target(ofLink: "/proc/\(process.pid)/exe")) ?? "").utf8)
       self.image = image
     } catch {
-      throw AddressSpace.obstacle(error)
+      throw AddressSpace.obstacle(error, process)
     }
   }
 
@@ -95,7 +95,7 @@ final class AddressSpace {
       pagemap = try ProcFile.open(directory + "/pagemap")
       mapText = try ProcFile.read(directory + "/maps")
     } catch {
-      throw AddressSpace.obstacle(error)
+      throw AddressSpace.obstacle(error, process)
     }
     mappings = Mapping.parse(mapText, clippedTo: limits)
     isLimited = limits != nil
@@ -105,9 +105,7 @@ final class AddressSpace {
     } else {
       mapText = []
     }
-    guard let now = try? ProcessEntry(pid: process.pid), now.startTime == process.startTime,
-      !now.isZombie
-    else { throw .gone }
+    if process.hasEnded { throw .gone }
   }
 
   /// Notes a page that differs from the origin's in its mapping; addresses mostly come in their order.
@@ -240,11 +238,12 @@ final class AddressSpace {
     String(decoding: mapText[mapping.name], as: UTF8.self)
   }
 
-  private static func obstacle(_ error: Errno) -> Obstacle {
+  private static func obstacle(_ error: Errno, _ process: ProcessEntry) -> Obstacle {
     switch error {
     case .noSuchFileOrDirectory, .noSuchProcess: .gone
     case .tooManyOpenFiles, .tooManyOpenFilesInSystem: .tooManyOpenFiles
-    default: .denied
+    // A process that is ending has given up its memory, and with that who may look at it.
+    default: process.hasEnded ? .gone : .denied
     }
   }
 }

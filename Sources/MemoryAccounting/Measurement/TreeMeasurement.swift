@@ -28,10 +28,7 @@ struct TreeMeasurement {
         }
       let session = try Session(system: system, options: options, hierarchy: hierarchy)
       let lost = try read(listing, session)
-      let ended = lost.filter { space in
-        guard let now = try? ProcessEntry(pid: space.process.pid) else { return true }
-        return now.startTime != space.process.startTime || now.isZombie
-      }
+      let ended = lost.filter(\.process.hasEnded)
       if lost.isEmpty || attempt == Self.attempts {
         let report = TreeReport(session, listing, lost: lost)
         return report.tree(of: entries)

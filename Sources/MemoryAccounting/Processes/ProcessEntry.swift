@@ -12,7 +12,7 @@ public struct ProcessEntry: Codable, Sendable, Hashable {
   public let user: UInt32
   /// Whether this is a thread of the kernel, which has no memory of its own.
   public let isKernelThread: Bool
-  /// Whether the process has ended and only waits for its parent to notice.
+  /// Whether the process is ending, or has ended and only waits for its parent to notice.
   public let isZombie: Bool
   /// When it started, in clock ticks after boot: with the pid, what tells it from a later process.
   let startTime: UInt64
@@ -60,6 +60,12 @@ public struct ProcessEntry: Codable, Sendable, Hashable {
     return MemoryFigure(bytes: pages * Kernel.pageSize, exactness: .estimate)
   }
 
+  /// Whether the process has ended since, or is ending.
+  var hasEnded: Bool {
+    guard let now = try? ProcessEntry(pid: pid) else { return true }
+    return now.startTime != startTime || now.isZombie
+  }
+
   /// The path of the control group that the process is in, from /proc/PID/cgroup: that of version 2
   /// or, where the process is in none but its root, that of the memory controller of version 1, or of
   /// whichever hierarchy has one. `nil` if the process has gone, or the kernel has no control groups.
@@ -78,7 +84,9 @@ public struct ProcessEntry: Codable, Sendable, Hashable {
     self.pid = pid
     name = String(decoding: stat[(open + 1)..<close], as: UTF8.self)
     let state = fields[0].first
-    isZombie = state == UInt8(ascii: "Z") || state == UInt8(ascii: "X")
+    let exitingFlag: UInt64 = 0x4  // PF_EXITING
+    isZombie =
+      state == UInt8(ascii: "Z") || state == UInt8(ascii: "X") || number(6) & exitingFlag != 0
     parent = Int32(truncatingIfNeeded: number(1))
     let kernelThreadFlag: UInt64 = 0x0020_0000  // PF_KTHREAD
     isKernelThread = number(6) & kernelThreadFlag != 0

@@ -82,23 +82,6 @@ extension Kernel {
     return (try? advise(address, byteCount, doNotNeedLocked)) != nil
   }
 
-  /// Private address space without access, of a file if one is given: under mlockall(MCL_FUTURE), other
-  /// new mappings are populated.
-  static func reserve(_ byteCount: Int, file: Int32 = -1) throws(Errno) -> UInt {
-    let flags = MAP_PRIVATE | MAP_NORESERVE | (file < 0 ? MAP_ANONYMOUS : 0)
-    // MAP_FAILED is -1, and addresses are positive.
-    let mapped = unsafe try check(
-      ask(.mmap, answer(Int(bitPattern: mmap(nil, byteCount, PROT_NONE, flags, file, 0)))))
-    let address = UInt(mapped)
-    do {
-      try advise(address, byteCount, MADV_DONTFORK)
-    } catch {
-      unmap(address, byteCount)
-      throw error
-    }
-    return address
-  }
-
   /// mlock2(2) with MLOCK_ONFAULT. Not permitted beyond RLIMIT_MEMLOCK.
   static func lockOnFault(_ address: UInt, _ byteCount: Int) {
     _ = ask(.mlock, cuserfault_lock_on_fault(UInt64(address), UInt64(byteCount)))

@@ -70,23 +70,29 @@ enum Kernel {
 
 extension Kernel {
   /// mmap(2), anonymous and private, not inherited by fork(2).
-  static func mapAnonymous(_ byteCount: Int, reserve: Bool = true) throws(Errno) -> UInt {
-    let flags = MAP_PRIVATE | MAP_ANONYMOUS | (reserve ? 0 : MAP_NORESERVE)
-    return try map(byteCount, flags, -1)
+  static func mapAnonymous(_ byteCount: Int) throws(Errno) -> UInt {
+    try map(byteCount, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1)
   }
 
-  /// mmap(2) of a memory file, not inherited by fork(2).
-  static func mapFile(_ file: Int32, _ byteCount: Int, shared: Bool) throws(Errno) -> UInt {
-    try map(byteCount, shared ? MAP_SHARED : MAP_PRIVATE | MAP_NORESERVE, file)
+  /// mmap(2) of a memory file, shared, not inherited by fork(2).
+  static func mapFile(_ file: Int32, _ byteCount: Int) throws(Errno) -> UInt {
+    try map(byteCount, PROT_READ | PROT_WRITE, MAP_SHARED, file)
   }
 
-  private static func map(_ byteCount: Int, _ flags: Int32, _ file: Int32) throws(Errno) -> UInt {
+  /// mmap(2) of private address space without access, of a file if one is given, not inherited by
+  /// fork(2): under mlockall(MCL_FUTURE), other new mappings are populated.
+  static func reserve(_ byteCount: Int, file: Int32 = -1) throws(Errno) -> UInt {
+    let kind = file < 0 ? MAP_ANONYMOUS : 0
+    return try map(byteCount, PROT_NONE, MAP_PRIVATE | MAP_NORESERVE | kind, file)
+  }
+
+  private static func map(
+    _ byteCount: Int, _ protection: Int32, _ flags: Int32, _ file: Int32
+  ) throws(Errno) -> UInt {
     Leftovers.shared.retry()
     // MAP_FAILED is -1, and addresses are positive.
     let mapped = unsafe try check(
-      ask(
-        .mmap,
-        answer(Int(bitPattern: mmap(nil, byteCount, PROT_READ | PROT_WRITE, flags, file, 0)))))
+      ask(.mmap, answer(Int(bitPattern: mmap(nil, byteCount, protection, flags, file, 0)))))
     let address = UInt(mapped)
     do {
       try advise(address, byteCount, MADV_DONTFORK)

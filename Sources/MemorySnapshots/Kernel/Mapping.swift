@@ -11,7 +11,7 @@ struct Mapping: ~Copyable {
   init(anonymous byteCount: Int, alignedTo alignment: Int) throws(Errno) {
     let padded = byteCount + alignment - Kernel.pageSize
     self.init(
-      trimming: try Kernel.mapAnonymous(padded, reserve: false), padded, byteCount, alignment)
+      trimming: try Kernel.mapAnonymous(padded), padded, byteCount, alignment)
   }
 
   /// Reserves address space, of which parts are opened later (`Kernel.makeAccessible`).
@@ -35,8 +35,9 @@ struct Mapping: ~Copyable {
     try self.init(anonymous: byteCount, alignedTo: Kernel.pageSize)
   }
 
-  init(file: Int32, byteCount: Int, shared: Bool) throws(Errno) {
-    address = try Kernel.mapFile(file, byteCount, shared: shared)
+  /// Maps a memory file, shared.
+  init(file: Int32, byteCount: Int) throws(Errno) {
+    address = try Kernel.mapFile(file, byteCount)
     self.byteCount = byteCount
   }
 

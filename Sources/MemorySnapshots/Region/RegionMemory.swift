@@ -27,7 +27,7 @@ struct RegionMemory: ~Copyable {
     switch backing {
     case .sharedMemory:
       let file = Descriptor(owning: try Kernel.createMemoryFile(byteCount))
-      let mapping = try Mapping(file: file.rawValue, byteCount: byteCount, shared: true)
+      let mapping = try Mapping(file: file.rawValue, byteCount: byteCount)
       address = mapping.address
       isShared = true
       self.file = consume file
