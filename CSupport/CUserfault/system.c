@@ -193,23 +193,65 @@ int cuserfault_drain_event(int descriptor) {
   return read(descriptor, &count, sizeof count) < 0 ? -errno : 0;
 }
 
-int64_t cuserfault_write_without_sigpipe(int descriptor, const void *bytes, size_t count) {
-  // A write to a pipe without a reader sends SIGPIPE to the writing thread, also when it has written
-  // a part before the reader went. Block it there, and take the one that this write made, unless
-  // one was pending before.
-  sigset_t pipe_signal, saved, pending;
-  sigemptyset(&pipe_signal);
-  sigaddset(&pipe_signal, SIGPIPE);
+// Some errors of files come with a signal to the calling thread: SIGPIPE with EPIPE, also for a write
+// that was taken in part before the reader went; SIGXFSZ with EFBIG, beyond RLIMIT_FSIZE. It is blocked
+// around the call, and the one that the call has made is taken, unless one was pending before.
+
+struct quiet {
+  sigset_t signal, saved;
+  bool was_pending;
+};
+
+static void begin_quiet(struct quiet *quiet, int signal) {
+  sigset_t pending;
+  sigemptyset(&quiet->signal);
+  sigaddset(&quiet->signal, signal);
   sigpending(&pending);
-  bool was_pending = sigismember(&pending, SIGPIPE) == 1;
-  pthread_sigmask(SIG_BLOCK, &pipe_signal, &saved);
-  ssize_t written = write(descriptor, bytes, count);
-  int error = errno;
-  if (!was_pending && (written < 0 ? error == EPIPE : (size_t)written < count)) {
+  quiet->was_pending = sigismember(&pending, signal) == 1;
+  pthread_sigmask(SIG_BLOCK, &quiet->signal, &quiet->saved);
+}
+
+static void end_quiet(const struct quiet *quiet, bool may_be_pending) {
+  if (!quiet->was_pending && may_be_pending) {
     const struct timespec now = {0, 0};
-    while (sigtimedwait(&pipe_signal, NULL, &now) < 0 && errno == EINTR) {
+    while (sigtimedwait(&quiet->signal, NULL, &now) < 0 && errno == EINTR) {
     }
   }
-  pthread_sigmask(SIG_SETMASK, &saved, NULL);
+  pthread_sigmask(SIG_SETMASK, &quiet->saved, NULL);
+}
+
+static bool is_file_size_limited(void) {
+  struct rlimit limit;
+  return getrlimit(RLIMIT_FSIZE, &limit) < 0 || limit.rlim_cur != RLIM_INFINITY;
+}
+
+int64_t cuserfault_write_quietly(int descriptor, const void *bytes, size_t count) {
+  struct quiet no_reader, too_large;
+  bool is_limited = is_file_size_limited();
+  begin_quiet(&no_reader, SIGPIPE);
+  if (is_limited) begin_quiet(&too_large, SIGXFSZ);
+  ssize_t written = write(descriptor, bytes, count);
+  int error = errno;
+  if (is_limited) end_quiet(&too_large, written < 0 && error == EFBIG);
+  end_quiet(&no_reader, written < 0 ? error == EPIPE : (size_t)written < count);
   return written < 0 ? -error : written;
+}
+
+int64_t cuserfault_pwrite_quietly(
+    int descriptor, const void *bytes, size_t count, uint64_t offset) {
+  struct quiet too_large;
+  bool is_limited = is_file_size_limited();
+  if (is_limited) begin_quiet(&too_large, SIGXFSZ);
+  ssize_t written = pwrite(descriptor, bytes, count, (off_t)offset);
+  int error = errno;
+  if (is_limited) end_quiet(&too_large, written < 0 && error == EFBIG);
+  return written < 0 ? -error : written;
+}
+
+int cuserfault_extend_quietly(int descriptor, uint64_t length) {
+  struct quiet too_large;
+  begin_quiet(&too_large, SIGXFSZ);
+  int error = ftruncate(descriptor, (off_t)length) < 0 ? errno : 0;
+  end_quiet(&too_large, error == EFBIG);
+  return -error;
 }

@@ -46,4 +46,25 @@ struct FullDiskTests {
       }
     }
   }
+
+  @Test(
+    "A file that may not grow so large is an error, not a signal, also when it ends in a hole",
+    arguments: [UInt8(1), 0], [false, true])
+  func fileSizeLimit(_ content: UInt8, _ appends: Bool) async {
+    await #expect(processExitsWith: .success) { [content, appends] in
+      endIfHanging()
+      let region = try MemoryRegion(byteCount: 256 * pageSize)
+      region.fillPages(0..<256, with: content)
+      let snapshot = try region.makeSnapshot()
+      let file = try TemporaryFile(append: appends)
+      var limit = rlimit(rlim_cur: UInt(64 * pageSize), rlim_max: .max)
+      #expect(unsafe setrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit) == 0)
+      let error = #expect(throws: SnapshotError.self) { try snapshot.write(to: file.descriptor) }
+      #expect(error?.code == .writeFailed)
+      #expect(error?.errno == .fileTooLarge)
+      #expect(try file.size() <= 64 * pageSize)
+      #expect(try error?.bytesWritten == file.size())
+      #expect(try snapshot.word(ofPage: 255) == (content == 0 ? 0 : 0x0101_0101_0101_0101))
+    }
+  }
 }

@@ -79,9 +79,15 @@ int cuserfault_epoll_wait(int epoll, uint64_t *_Nonnull tags, int capacity, bool
 /// Reads an eventfd(2) down to zero. Returns 0 or a negated errno.
 int cuserfault_drain_event(int descriptor) CUSERFAULT_REALTIME;
 
-/// Writes to a pipe or socket whose reader may be gone: EPIPE, never SIGPIPE.
-int64_t cuserfault_write_without_sigpipe(
-    int descriptor, const void *_Nonnull bytes, size_t count);
+/// write(2): EPIPE and EFBIG come without SIGPIPE and SIGXFSZ.
+int64_t cuserfault_write_quietly(int descriptor, const void *_Nonnull bytes, size_t count);
+
+/// pwrite(2): EFBIG comes without SIGXFSZ.
+int64_t cuserfault_pwrite_quietly(
+    int descriptor, const void *_Nonnull bytes, size_t count, uint64_t offset);
+
+/// ftruncate(2): EFBIG comes without SIGXFSZ. Returns 0 or a negated errno.
+int cuserfault_extend_quietly(int descriptor, uint64_t length);
 
 /// Reads a file of the kernel's from its start: open(2), read(2), close(2). Returns the number of
 /// bytes, at most `capacity`.

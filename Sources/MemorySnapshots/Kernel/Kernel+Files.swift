@@ -46,21 +46,24 @@ extension Kernel {
     return offset < 0 ? nil : (offset, status.st_size)
   }
 
-  /// pwrite(2).
+  /// pwrite(2), reporting EFBIG without a SIGXFSZ.
   static func write(
     _ descriptor: Int32, _ bytes: UnsafeRawBufferPointer, at offset: Int
   ) throws(Errno) -> Int {
-    unsafe try check(
-      ask(.pwrite, answer(pwrite(descriptor, bytes.baseAddress, bytes.count, offset))))
+    guard let base = bytes.baseAddress else { return 0 }
+    return unsafe try check(
+      ask(
+        .pwrite,
+        Int(cuserfault_pwrite_quietly(descriptor, base, bytes.count, UInt64(offset)))))
   }
 
-  /// write(2), reporting EPIPE without a SIGPIPE.
+  /// write(2), reporting EPIPE without a SIGPIPE and EFBIG without a SIGXFSZ.
   static func writeToStream(
     _ descriptor: Int32, _ bytes: UnsafeRawBufferPointer
   ) throws(Errno) -> Int {
     guard let base = bytes.baseAddress else { return 0 }
     return unsafe try check(
-      ask(.write, Int(cuserfault_write_without_sigpipe(descriptor, base, bytes.count))))
+      ask(.write, Int(cuserfault_write_quietly(descriptor, base, bytes.count))))
   }
 
   /// poll(2) for writing.
@@ -77,7 +80,9 @@ extension Kernel {
 
   /// Extends a file to `end`, unless it is longer, and moves its offset there.
   static func finishFile(_ descriptor: Int32, end: Int, size: Int) throws(Errno) {
-    if end > size { _ = try check(ask(.ftruncate, answer(ftruncate(descriptor, end)))) }
+    if end > size {
+      _ = try check(ask(.ftruncate, cuserfault_extend_quietly(descriptor, UInt64(end))))
+    }
     _ = try check(ask(.lseek, answer(lseek(descriptor, end, SEEK_SET))))
   }
 }

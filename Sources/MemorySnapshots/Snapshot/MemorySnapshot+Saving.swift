@@ -7,7 +7,7 @@ extension MemorySnapshot {
   ///
   /// In a regular file, runs of zeros become holes; elsewhere, they are written. Interrupted and
   /// short writes are continued, and a descriptor that does not block is waited for. A reader that
-  /// has gone is an error here, not a signal.
+  /// has gone, or a file that may not grow so large (RLIMIT_FSIZE), is an error here, not a signal.
   ///
   /// Nothing is pinned between blocks of 64 KiB: if `storeLimit` is reached meanwhile, the snapshot may
   /// be invalidated. Open a view to prevent that.

@@ -102,7 +102,14 @@ struct SnapshotSink {
 
   /// After an error: makes what was written so far readable. Returns how much that is.
   func abandon() -> Int {
-    try? finish()
+    do throws(Errno) {
+      try finish()
+    } catch {
+      // Zeros at the end are a hole, by which the file could not be extended.
+      if case .file(let start, _) = kind, let size = Kernel.regularFile(descriptor)?.size {
+        return max(0, min(written, size - start))
+      }
+    }
     return written
   }
 }
