@@ -43,9 +43,9 @@ package struct SwapFile {
     process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
     process.arguments = arguments
     process.standardOutput = FileHandle.nullDevice
-    let errors = Pipe()
+    let errors = Pipe.forProcess()
     process.standardError = errors
-    try process.run()
+    try process.start()
     let text = try errors.fileHandleForReading.readToEnd() ?? Data()
     process.waitUntilExit()
     return (process.terminationStatus, String(decoding: text, as: UTF8.self))
