@@ -62,6 +62,14 @@ struct SignalScenarioTests {
     #expect(run.signal == 0 && run.status == 0, "\(run)")
   }
 
+  @Test(
+    "A thread that is cancelled in the middle of a fault leaves nothing locked",
+    arguments: MemoryRegion.FaultDelivery.allCases)
+  func cancelled(_ delivery: MemoryRegion.FaultDelivery) throws {
+    let run = try SignalScenario("cancelled", delivery)
+    #expect(run.signal == 0 && run.status == 0, "\(run)")
+  }
+
   @Test("After the application has reset SIGBUS, the next region makes inline faults work again")
   func resetToDefault() throws {
     let run = try SignalScenario("reset-to-default")
