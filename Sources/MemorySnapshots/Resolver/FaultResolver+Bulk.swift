@@ -114,6 +114,17 @@ extension FaultResolver {
         }
       }
     }
+    if batch.copiesIfReadable, let unreadable = batch.copyReadablePages() {
+      for page in unreadable..<run.upperBound where failure == nil {
+        let word = unsafe region.pointee.table.word(page)
+        guard word.isFree, word.preserved == epoch else { continue }
+        do throws(Errno) {
+          try unsafe region.pointee.protect(page..<page + 1)
+        } catch {
+          failure = error
+        }
+      }
+    }
     // These were left open for the copy.
     batch.finish(protected: 0..<0)
     for page in run {
