@@ -19,42 +19,24 @@ extension MemoryRegion {
   ///   first one O(region), about 9 ms per GiB (0.02 ms in huge pages). The corresponding system
   ///   call is `ioctl(UFFDIO_WRITEPROTECT)`.
   public func makeSnapshot() throws(SnapshotError) -> MemorySnapshot {
-    try makeSnapshot(copyingHotPages: false)
-  }
-
-  /// Takes a snapshot as `makeSnapshot()` does, while no thread writes to the region.
-  ///
-  /// - Parameter copyingHotPages: True to have pages that are written to in every interval copied
-  ///   now, about 0.5 µs each, instead of protected, which costs as much and a fault later. **The
-  ///   caller promises that no thread writes to the region during the call**; a write that comes in
-  ///   between may be in the snapshot in part.
-  /// - Returns: The snapshot, which keeps the region alive.
-  /// - Throws: As `makeSnapshot()`.
-  /// - Complexity: As `makeSnapshot()`, with a copy in place of the protection of each hot page.
-  public func makeSnapshot(
-    copyingHotPages: Bool
-  ) throws(SnapshotError) -> MemorySnapshot {
     let operation = "makeSnapshot()"
     try checkProcess(operation)
     try checkProtection(operation)
     let record = UnsafeMutablePointer<SnapshotRecord>.allocate(capacity: 1)
     unsafe record.initialize(to: SnapshotRecord())
     // The error is put in words afterwards: under the lock, nothing allocates.
-    let resolver = unsafe copyingHotPages ? FaultResolver(region: state) : nil
     let failure: Errno? = unsafe state.pointee.control.withLock { snapshots in
       guard unsafe state.pointee.epoch.load(ordering: .relaxed) < PageWord.maximumEpoch else {
         return Errno(rawValue: EOVERFLOW)
       }
       do throws(Errno) {
-        try unsafe state.pointee.take(record, into: &snapshots, copyingHotPagesBy: resolver)
+        try unsafe state.pointee.take(record, into: &snapshots)
         return nil
       } catch {
         return error
       }
     }
     if let failure {
-      // Numbered, but not whole.
-      if unsafe record.pointee.epoch > 0 { unsafe state.pointee.drop(record) }
       unsafe record.deinitialize(count: 1)
       unsafe record.deallocate()
       if failure.rawValue == EOVERFLOW {

@@ -79,49 +79,4 @@ extension FaultResolver {
       if page > start { unclaim(start..<page) } else { page += 1 }
     }
   }
-
-  /// Copies the pages that recur and were spared from protection, in the new epoch. The gate is
-  /// closed, by the caller. Where there is no slot for a page, it is protected after all.
-  ///
-  /// - Throws: What the kernel answered if a page could neither be copied nor protected. It is open
-  ///   then, though its word says that it is protected: nobody may need its content. Called again
-  ///   with no snapshot that does, this puts the words right, and cannot fail.
-  func copySparedPages() throws(Errno) {
-    let epoch = unsafe region.pointee.epoch.load(ordering: .relaxed)
-    let all = unsafe 0..<region.pointee.pageCount
-    var rest = all
-    while let run = unsafe region.pointee.table.nextRun(
-      preservedSince: epoch - 1, in: rest, limit: FaultResolver.pagesPerClaim)
-    {
-      try copySparedPages(in: run, since: epoch - 1)
-      rest = run.upperBound..<all.upperBound
-    }
-  }
-
-  private func copySparedPages(in run: Range<Int>, since epoch: UInt64) throws(Errno) {
-    var batch = unsafe PreserveBatch(region, .hot)
-    var failure: Errno?
-    for page in run where failure == nil {
-      let word = unsafe region.pointee.table.word(page)
-      // A slice that was open until now has been protected as a whole.
-      let untracked = unsafe region.pointee.slices.untrackedEpoch(ofClosedSliceWithPage: page)
-      guard word.preserved == epoch, word.recurs, untracked < epoch else { continue }
-      if !batch.add(page, word, expected: run.upperBound - page) {
-        do throws(Errno) {
-          try unsafe region.pointee.protect(page..<page + 1)
-        } catch {
-          failure = error
-        }
-      }
-    }
-    // These were left open for the copy.
-    batch.finish(protected: 0..<0)
-    for page in run {
-      let word = unsafe region.pointee.table.word(page)
-      if word.claim == .resolving {
-        unsafe region.pointee.table.publish(page, word.claimed(.free))
-      }
-    }
-    if let failure { throw failure }
-  }
 }

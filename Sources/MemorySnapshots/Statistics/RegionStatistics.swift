@@ -10,7 +10,7 @@ public struct RegionStatistics: Sendable, Hashable, Codable {
     /// A thread was seen to write page after page, and the pages before it were copied too.
     public var ahead: Int
     /// The page had been written to in interval after interval, and was copied right after the
-    /// snapshot, or with it.
+    /// snapshot.
     public var whileHot: Int
     /// `prepareToWrite(_:)` or `discard(_:)`.
     public var byIntent: Int

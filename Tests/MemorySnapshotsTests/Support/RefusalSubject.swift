@@ -128,14 +128,14 @@ final class RefusalSubject {
   }
 
   /// Makes a snapshot, and keeps it from what is written afterwards.
-  func snapshot(copyingHotPages: Bool) throws {
+  func snapshot() throws {
     guard let region else { return }
     // Pages that are written to in one interval after another.
     write(0..<8, 4)
-    let first = try region.makeSnapshot(copyingHotPages: copyingHotPages)
+    let first = try region.makeSnapshot()
     let expected = content
     write(0..<8, 5)
-    let second = try region.makeSnapshot(copyingHotPages: copyingHotPages)
+    let second = try region.makeSnapshot()
     let next = content
     write(0..<8, 6)
     #expect(areEqual(try first.bytes(in: 0..<expected.count), expected))
