@@ -30,13 +30,6 @@ extension MemoryRegion {
     case blockWriters
   }
 
-  /// What a forked child gets of the region's memory.
-  public enum Inheritance: String, Sendable, Hashable, Codable, CaseIterable {
-    /// Nothing: the range is not mapped in the child (madvise(2), MADV_DONTFORK). A child that wrote
-    /// to shared memory would bypass the parent's protection.
-    case none
-  }
-
   /// How a region is made.
   public struct Options: Sendable, Hashable {
     /// What the memory is made of.
@@ -55,8 +48,6 @@ extension MemoryRegion {
     /// snapshot that was released; writes go on faulting, once per page and snapshot. If not,
     /// protection is lifted in the background, 64 MiB at a time.
     public var tracksChangesWhenIdle: Bool
-    /// What a forked child gets.
-    public var inheritance: Inheritance
     /// Whether pages before a writer that goes through the region page after page are preserved
     /// before it reaches them.
     public var preservesAhead: Bool
@@ -77,7 +68,6 @@ extension MemoryRegion {
       storeLimit: Int? = nil,
       whenStoreIsFull: StorePolicy = .invalidateOldestSnapshot,
       tracksChangesWhenIdle: Bool = false,
-      inheritance: Inheritance = .none,
       preservesAhead: Bool = true,
       preservesHotPages: Bool = true,
       hasOwnHandler: Bool = false,
@@ -88,7 +78,6 @@ extension MemoryRegion {
       self.storeLimit = storeLimit
       self.whenStoreIsFull = whenStoreIsFull
       self.tracksChangesWhenIdle = tracksChangesWhenIdle
-      self.inheritance = inheritance
       self.preservesAhead = preservesAhead
       self.preservesHotPages = preservesHotPages
       self.hasOwnHandler = hasOwnHandler

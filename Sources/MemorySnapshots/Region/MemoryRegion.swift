@@ -20,6 +20,9 @@ internal import SystemPackage
 /// registered io_uring buffers) bypass the protection: call `prepareToWrite(_:)` first and keep
 /// snapshots out of the way.
 ///
+/// A child made by fork(2) gets none of the memory (madvise(2), MADV_DONTFORK): its writes would bypass
+/// the protection.
+///
 /// Source: Documentation/admin-guide/mm/userfaultfd.rst, ioctl_userfaultfd(2).
 ///
 /// Safe to share: the state is freed in `deinit`, after the handler has let go of it, and is
