@@ -1,6 +1,7 @@
 import CTestSupport
 import Foundation
 import MemorySnapshots
+import ScenarioSupport
 import SystemPackage
 import Testing
 
@@ -91,9 +92,9 @@ struct ProcessEventsTests {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/bin/ls")
         process.arguments = ["-l", "/proc/self/fd"]
-        let output = Pipe()
+        let output = Pipe.forProcess()
         process.standardOutput = output
-        try process.run()
+        try process.start()
         let text = String(
           decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
         process.waitUntilExit()

@@ -35,6 +35,7 @@ final class FaultHandler: @unchecked Sendable {
 
   private init(threadCount: Int) throws(SnapshotError) {
     do throws(Errno) {
+      _ = try ProcessMemory.get()
       fork = try ForkMarker()
       unsafe state = try HandlerState.allocate()
       var threadStates: [UnsafeMutablePointer<HandlerThreadState>] = unsafe []

@@ -14,8 +14,6 @@ struct Keeper {
   /// The most slots in use lately; falls by a quarter each tick.
   private var recentPeak = 0
 
-  private var allowance = MemoryAllowance()
-
   /// When memory was last handed back.
   private var lastTick: UInt64 = 0
 
@@ -55,11 +53,38 @@ struct Keeper {
   private mutating func refill() -> Bool {
     let pages = unsafe handler.pointee.store.pointee.pages.freeSlots
     let smallest = unsafe 2 * handler.pointee.store.pointee.reservePages
-    if pages == 0 { reserve = min(reserve * 2, 8 * smallest) }
+    // Not at first, when none has been needed: many stores that are not used would take much memory.
+    let hasRunOut = unsafe pages == 0 && handler.pointee.store.pointee.pages.populatedBytes > 0
+    if hasRunOut { reserve = min(reserve * 2, 8 * smallest) }
     let handler = unsafe handler
-    return unsafe handler.pointee.store.pointee.refill(reservePages: reserve) { byteCount in
-      unsafe allowance.takes(byteCount, of: handler.pointee.groups)
+    var taken = 0
+    let store = unsafe handler.pointee.store
+    let hasMemory = unsafe store.pointee.refill(reservePages: reserve) { byteCount in
+      Keeper.withAllowance { allowance in
+        // The chunk before is populated by now.
+        allowance.settle(taken)
+        taken = 0
+        guard unsafe allowance.takes(byteCount, of: handler.pointee.groups) else { return false }
+        taken = byteCount
+        return true
+      }
     }
+    if taken > 0 { Keeper.withAllowance { $0.settle(taken) } }
+    return hasMemory
+  }
+
+  /// Calls `body` with what all stores of the process share, under its lock. Only keepers hold it, for as
+  /// long as it takes to ask the kernel.
+  private static func withAllowance<Result>(_ body: (inout MemoryAllowance) -> Result) -> Result {
+    // Known: `FaultHandler` makes it before it starts a keeper.
+    guard let memory = ProcessMemory.known else {
+      var own = MemoryAllowance()
+      return body(&own)
+    }
+    let lock = memory.allowanceLock
+    lock.lock()
+    defer { lock.unlock() }
+    return unsafe body(&memory.allowance.pointee)
   }
 
   /// Whether there is memory to hand back, now or once a reserve that a burst has raised is lowered

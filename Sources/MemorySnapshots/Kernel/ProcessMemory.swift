@@ -17,6 +17,8 @@ struct ProcessMemory: @unchecked Sendable {
     static var handlerLock: Int { 0 }
     static var faultHandlers: Int { 8 }
     static var kernelFeatures: Int { 16 }
+    static var allowanceLock: Int { 32 }
+    static var allowance: Int { 40 }
     static var inlineLock: Int { 64 }
     static var inlineList: Int {
       @_noLocks get { 128 }
@@ -65,6 +67,11 @@ struct ProcessMemory: @unchecked Sendable {
 
   /// What the kernel offers, 0 if it was not asked yet.
   var kernelFeatures: UnsafeMutablePointer<Atomic<UInt64>> { unsafe word(Offset.kernelFeatures) }
+
+  var allowanceLock: FutexMutex { unsafe FutexMutex(Futex(at: word(Offset.allowanceLock))) }
+
+  /// Under `allowanceLock`.
+  var allowance: UnsafeMutablePointer<MemoryAllowance> { unsafe word(Offset.allowance) }
 
   var inlineLock: FutexMutex { unsafe FutexMutex(Futex(at: word(Offset.inlineLock))) }
 

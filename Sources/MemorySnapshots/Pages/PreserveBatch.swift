@@ -26,14 +26,14 @@ enum PreserveCause {
 /// The caller has passed the gate and holds the pages' claims; it un-protects them afterwards.
 @safe
 struct PreserveBatch {
-  private let region: UnsafeMutablePointer<RegionState>
-  private let cause: PreserveCause
+  let region: UnsafeMutablePointer<RegionState>
+  let cause: PreserveCause
   private let epoch: UInt64
-  private var versions = VersionList()
+  var versions = VersionList()
   private var records = SlotSet()
   private var slots = SlotSet()
-  private var copiedPages = 0
-  private var zeroPages = 0
+  var copiedPages = 0
+  var zeroPages = 0
   private var viewPages = 0
   private var furtherViewPages = 0
 
@@ -96,7 +96,7 @@ struct PreserveBatch {
   @_noLocks
   private mutating func storeLocation(ofPage page: Int, expected: Int) -> VersionLocation? {
     let source = unsafe region.pointee.address(ofPage: page)
-    if unsafe Kernel.isZero(source, count: region.pointee.pageSize) {
+    if !copiesIfReadable, unsafe Kernel.isZero(source, count: region.pointee.pageSize) {
       zeroPages += 1
       return .zero
     }
@@ -153,7 +153,7 @@ struct PreserveBatch {
     }
   }
 
-  private var isLimited: Bool {
+  var isLimited: Bool {
     @_noLocks get { unsafe region.pointee.pageLimit != .max }
   }
 
@@ -196,7 +196,7 @@ struct PreserveBatch {
   /// - Parameter protected: The pages whose protection vouches for their content.
   @_noLocks
   mutating func finish(protected: Range<Int>) {
-    if copiedPages > 0 { copy() }
+    if copiedPages > 0, !copiesIfReadable { copy() }
     if versions.count > 0 {
       // After copying, before publishing: whoever reads a copy that is wrong finds the region void.
       unsafe region.pointee.confirmProtection(of: protected)

@@ -39,7 +39,8 @@ extension RegionState {
     let now = epoch.load(ordering: .acquiring)
     return pages.first { page in
       let entry = unsafe part[page - pages.lowerBound]
-      return entry & Kernel.writeProtectedBit == 0 && table.word(page).preserved < now
+      return entry & (Kernel.writeProtectedBit | Kernel.guardBit) == 0
+        && table.word(page).preserved < now
         && !slices.isOpen(page: page)
     }
   }

@@ -9,6 +9,9 @@ struct RegionState: ~Copyable {
   let pageSize: Int
   let pageCount: Int
   let isShared: Bool
+  /// Whether the memory is the application's own mapping, of which any page may become unreadable at any
+  /// time.
+  let isAdopted: Bool
   /// The userfaultfd descriptor that the region is registered with.
   let descriptor: Int32
   private let descriptorIdentity: Kernel.FileIdentity
@@ -110,6 +113,7 @@ struct RegionState: ~Copyable {
     pageSize = Kernel.pageSize
     pageCount = table.pageCount
     isShared = memory.isShared
+    isAdopted = !memory.isOwned
     descriptor = userfault.descriptor.rawValue
     descriptorIdentity = userfault.descriptor.identity
     canary = userfault.canaryAddress

@@ -127,8 +127,29 @@ struct FaultResolver: @unchecked Sendable {
       }
       page += 1
     }
+    if batch.copiesIfReadable, let unreadable = batch.copyReadablePages() {
+      giveBack(unreadable..<page)
+      page = unreadable
+    }
     batch.finish(protected: pages.lowerBound..<page)
     return Claimed(end: page, isStarved: isStarved)
+  }
+
+  /// Gives back claims on pages that were to be preserved on a guess and, from the first on, cannot be
+  /// read. A page that no snapshot needs has been published as open, and is opened.
+  @_noLocks
+  private func giveBack(_ pages: Range<Int>) {
+    for page in pages {
+      let word = unsafe region.pointee.table.word(page)
+      if needsNoPreserving(page, word) {
+        unclaim(page..<page + 1)
+        continue
+      }
+      unsafe region.pointee.table.publish(page, word.claimed(.free))
+      // Messages that were dropped for the sake of this claim have to be sent anew.
+      wake(page)
+    }
+    unsafe region.pointee.briefWaiters.wake()
   }
 
   /// Un-protects pages that `claim` has preserved and gives their claims back.

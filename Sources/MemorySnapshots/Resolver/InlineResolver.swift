@@ -21,6 +21,8 @@ struct InlineResolver {
     let began = Kernel.nanoseconds()
     let page = unsafe Int((address - start) / UInt(region.pointee.pageSize))
     let resolver = unsafe FaultResolver(region: region)
+    // Before it is copied: a SIGBUS in here would end the process whatever handler it has.
+    guard isReadable(page) else { return false }
     while true {
       let reliefs = unsafe region.pointee.relief.number()
       unsafe region.pointee.gate.enterWaiting()
@@ -51,6 +53,14 @@ struct InlineResolver {
   @_noLocks
   private func isWritable(_ page: Int) -> Bool {
     unsafe Kernel.canWrite(to: region.pointee.address(ofPage: page), region.pointee.pageSize)
+  }
+
+  /// Whether a page can be copied: it may have gone with the end of its file, if that is the
+  /// application's.
+  @_noLocks
+  private func isReadable(_ page: Int) -> Bool {
+    guard unsafe region.pointee.isAdopted, unsafe region.pointee.isShared else { return true }
+    return unsafe Kernel.canRead(region.pointee.address(ofPage: page), region.pointee.pageSize)
   }
 
   /// Waits until whoever has the claim on the page has given it back; a few times, because another
