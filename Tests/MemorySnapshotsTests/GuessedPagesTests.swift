@@ -86,6 +86,17 @@ struct GuessedPagesTests {
     #expect(try region.changedRanges(since: second) == [100 * pageSize..<101 * pageSize])
   }
 
+  @Test("Before two intervals are over, nothing recurs, and no page is looked at")
+  func firstIntervals() {
+    let hotPages = HotPages(isEnabled: true, budget: 8)
+    for epoch in 1...2 as ClosedRange<UInt64> {
+      hotPages.begin(epoch: epoch)
+      #expect(hotPages.nextPage == nil, "epoch \(epoch)")
+    }
+    hotPages.begin(epoch: 3)
+    #expect(hotPages.nextPage == 0)
+  }
+
   @Test(
     "Pages that are written to in every interval are preserved before their writers come back",
     arguments: RegionMode.tested(guessing: true))
