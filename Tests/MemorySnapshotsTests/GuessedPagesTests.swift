@@ -1,6 +1,5 @@
 @testable import MemorySnapshots
 import SnapshotStress
-import SystemPackage
 import Testing
 
 /// Pages that are preserved before anybody writes to them: ahead of a stream of writes, or because
@@ -80,11 +79,22 @@ struct GuessedPagesTests {
     let first = try region.makeSnapshot()
     for page in 10..<14 { region[page] = 2 }
     #expect(region.statistics.pagesCopied.ahead > 0)
-    #expect(region.changedRanges(since: first) == [10 * pageSize..<14 * pageSize])
+    #expect(try region.changedRanges(since: first) == [10 * pageSize..<14 * pageSize])
     let second = try region.makeSnapshot()
     region[100] = 3
-    #expect(second.changedRanges(since: first) == [10 * pageSize..<14 * pageSize])
-    #expect(region.changedRanges(since: second) == [100 * pageSize..<101 * pageSize])
+    #expect(try second.changedRanges(since: first) == [10 * pageSize..<14 * pageSize])
+    #expect(try region.changedRanges(since: second) == [100 * pageSize..<101 * pageSize])
+  }
+
+  @Test("Before two intervals are over, nothing recurs, and no page is looked at")
+  func firstIntervals() {
+    let hotPages = HotPages(isEnabled: true, budget: 8)
+    for epoch in 1...2 as ClosedRange<UInt64> {
+      hotPages.begin(epoch: epoch)
+      #expect(hotPages.nextPage == nil, "epoch \(epoch)")
+    }
+    hotPages.begin(epoch: 3)
+    #expect(hotPages.nextPage == 0)
   }
 
   @Test(
@@ -113,51 +123,5 @@ struct GuessedPagesTests {
       previous = next
     }
     for page in hot { #expect(try previous.word(ofPage: page) == 12) }
-  }
-
-  @Test(
-    "Copied with the snapshot, hot pages are as they were, and take no fault",
-    arguments: RegionMode.tested(guessing: false))
-  func copiedAtOnce(_ mode: RegionMode) throws {
-    let region = try MemoryRegion(pages: 256, mode)
-    region.fillPages(0..<256, with: 1)
-    var snapshots = [try region.makeSnapshot()]
-    for round in 1...6 {
-      let faults = region.statistics.writeFaults
-      for page in stride(from: 0, to: 64, by: 2) { region[page] = UInt64(round) }
-      if round > 2 { #expect(region.statistics.writeFaults == faults) }
-      snapshots.append(try region.makeSnapshot(copyingHotPages: true))
-    }
-    for (round, snapshot) in snapshots.enumerated() where round > 0 {
-      #expect(try snapshot.word(ofPage: 2) == UInt64(round))
-      #expect(try snapshot.word(ofPage: 3) == 0x0101_0101_0101_0101)
-    }
-    #expect(region.statistics.pagesCopied.whileHot > 0)
-  }
-
-  @Test(
-    "Pages that recur are not taken for open where their slice has been protected as a whole",
-    arguments: RegionMode.tested(.inline))
-  func recurringInProtectedSlice(_ mode: RegionMode) async throws {
-    let region = try MemoryRegion(pages: 64, mode)
-    // Kept until all have been taken: the pages are to be written to in one interval after another.
-    var snapshots: [MemorySnapshot] = []
-    for round in 1...3 as ClosedRange<UInt8> {
-      snapshots.append(try region.makeSnapshot())
-      region.fillPages(0..<64, with: round)
-    }
-    for snapshot in snapshots { snapshot.release() }
-    // Without a snapshot, the keeper lifts the protection of the slice.
-    #expect(await eventually { unsafe region.state.pointee.slices.allOpen })
-    let snapshot = try region.makeSnapshot(copyingHotPages: true)
-    try region.prepareToWrite(0..<region.byteCount)
-    // A system call fails if a page is protected still.
-    let file = try TemporaryFile()
-    try file.descriptor.writeAll([UInt8](repeating: 9, count: region.byteCount))
-    let count = try unsafe file.descriptor.read(
-      fromAbsoluteOffset: 0,
-      into: UnsafeMutableRawBufferPointer(start: region.baseAddress, count: region.byteCount))
-    #expect(count == region.byteCount)
-    #expect(try snapshot.bytes(in: 0..<region.byteCount).allSatisfy { $0 == 3 })
   }
 }

@@ -35,7 +35,7 @@ struct ProcessEventsTests {
       #expect(areEqual(view.bytes(in: 0..<region.byteCount), bytes))
       let later = try region.makeSnapshot()
       try region.restore(to: snapshot)
-      _ = later.changedRanges(since: snapshot)
+      _ = try later.changedRanges(since: snapshot)
       _ = region.statistics
       #expect(areEqual(try snapshot.bytes(in: 0..<region.byteCount), bytes))
       later.release()

@@ -117,56 +117,5 @@ import Testing
         #expect(region.bytes(in: 0..<region.byteCount).allSatisfy { $0 == 2 })
       }
     }
-
-    @Test(
-      "Hot pages that can neither be copied nor protected fail the snapshot, and nothing is lost",
-      arguments: [RegionMode(), RegionMode(backing: .anonymous, delivery: .inline)])
-    func sparedPages(_ mode: RegionMode) async {
-      await #expect(processExitsWith: .success) { [mode] in
-        let watchdog = Watchdog()
-        var failures = 0
-        for count in 0..<20 {
-          watchdog.beat("\(mode), \(count)")
-          let region = try MemoryRegion(pages: 16, mode) {
-            $0.preservesHotPages = false
-            $0.storeLimit = 40 * pageSize
-          }
-          region.fillPages(0..<16, with: 1)
-          // The even pages recur: they are copied with the snapshot, while there is room.
-          var kept: [(snapshot: MemorySnapshot, value: UInt64)] = []
-          for round in 1...5 as ClosedRange<UInt64> {
-            kept.append((try region.makeSnapshot(copyingHotPages: true), region[2]))
-            for page in stride(from: 0, to: 16, by: 2) { region[page] = round }
-          }
-          ForcedFailure.fail(
-            [.writeProtect], of: .caller, after: count, times: .max, with: .noMemory)
-          let refused: MemorySnapshot?
-          do throws(SnapshotError) {
-            refused = try region.makeSnapshot(copyingHotPages: true)
-          } catch {
-            failures += 1
-            refused = nil
-            #expect(error.code == .outOfResources)
-          }
-          ForcedFailure.end()
-          if let refused { kept.append((refused, 5)) }
-          kept.append((try region.makeSnapshot(), 5))
-          for page in 0..<16 { region[page] = 9 }
-          for (snapshot, value) in kept where !snapshot.isInvalidated {
-            for page in stride(from: 2, to: 16, by: 2) {
-              #expect(try snapshot.word(ofPage: page) == value, "\(count), page \(page)")
-            }
-            #expect(try snapshot.word(ofPage: 3) == 0x0101_0101_0101_0101)
-          }
-          #expect(kept.last?.snapshot.isInvalidated == false)
-          for (snapshot, _) in kept { snapshot.release() }
-          #expect(region.statistics.snapshotsLive == 0)
-          #expect(region.statistics.preservedBytes == 0)
-          if ForcedFailure.count == 0 { break }
-        }
-        // The pages that do not recur, if any, and at least one of those that do.
-        #expect(failures > 1)
-      }
-    }
   }
 #endif

@@ -48,9 +48,9 @@ private func guessUnreadable(_ way: Way, _ backing: MemoryRegion.Backing) throws
     if way == .forbidden { check(unsafe mprotect(part, partBytes, protection) == 0, "mprotect") }
   }
   for round in 1...12 {
-    // Hot pages are copied at once, or by the keeper: both before they may be unreadable and after.
+    // The keeper copies hot pages: before they become unreadable, or after.
     if round.isMultiple(of: 3) { forbid(PROT_NONE) }
-    let snapshot = try region.makeSnapshot(copyingHotPages: round.isMultiple(of: 2))
+    let snapshot = try region.makeSnapshot()
     forbid(PROT_NONE)
     for page in 0..<firstUnreadable { store(round, page) }
     let view = try snapshot.makeView()

@@ -24,15 +24,24 @@ struct Compare: ParsableCommand {
       valueName: "name"))
   var only: [String] = []
 
-  @Option(help: ArgumentHelp("Write everything that was measured to a file.", valueName: "file"))
+  @Option(
+    help: ArgumentHelp("Write a summary of what was measured to a file.", valueName: "file"))
   var json: String?
 
   @Option(help: ArgumentHelp("Draw charts into a folder, by gnuplot.", valueName: "folder"))
   var plots: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "Measure nothing: draw the charts of a file that --json has written.", valueName: "file"))
+  var drawing: String?
+
   func validate() throws {
     for name in only where !Self.scenarios.contains(where: { $0.name == name }) {
       throw ValidationError("There is no scenario '\(name)'.")
+    }
+    if drawing != nil, plots == nil {
+      throw ValidationError("--drawing needs --plots, the folder for the charts.")
     }
     if plots != nil, Plotter.find() == nil {
       throw ValidationError("--plots needs gnuplot, which is not installed (package gnuplot-nox).")
@@ -40,6 +49,10 @@ struct Compare: ParsableCommand {
   }
 
   func run() throws {
+    if let drawing, let plots {
+      try Plotter.find()?.draw(Record.read(from: drawing), in: plots)
+      return
+    }
     let machine = Machine.current()
     print(machine.summary)
     let scale = Scale(isQuick: quick)

@@ -18,44 +18,26 @@
 #ifndef UFFD_FEATURE_SIGBUS
 #define UFFD_FEATURE_SIGBUS (1 << 7)  // Linux 4.14
 #endif
-#ifndef UFFD_FEATURE_THREAD_ID
-#define UFFD_FEATURE_THREAD_ID (1 << 8)  // Linux 4.14
-#endif
-#ifndef UFFD_FEATURE_EXACT_ADDRESS
-#define UFFD_FEATURE_EXACT_ADDRESS (1 << 11)  // Linux 5.18
-#endif
 #ifndef UFFD_FEATURE_WP_HUGETLBFS_SHMEM
 #define UFFD_FEATURE_WP_HUGETLBFS_SHMEM (1 << 12)  // Linux 5.19
 #endif
 #ifndef UFFD_FEATURE_WP_UNPOPULATED
 #define UFFD_FEATURE_WP_UNPOPULATED (1 << 13)  // Linux 6.4
 #endif
-#ifndef UFFD_FEATURE_WP_ASYNC
-#define UFFD_FEATURE_WP_ASYNC (1 << 15)  // Linux 6.7
-#endif
-#ifndef UFFD_FEATURE_MOVE
-#define UFFD_FEATURE_MOVE (1 << 16)  // Linux 6.8
-#endif
 
 static const uint64_t CUSERFAULT_FEATURE_PAGEFAULT_FLAG_WP = UFFD_FEATURE_PAGEFAULT_FLAG_WP;
 static const uint64_t CUSERFAULT_FEATURE_SIGBUS = UFFD_FEATURE_SIGBUS;
-static const uint64_t CUSERFAULT_FEATURE_THREAD_ID = UFFD_FEATURE_THREAD_ID;
-static const uint64_t CUSERFAULT_FEATURE_EXACT_ADDRESS = UFFD_FEATURE_EXACT_ADDRESS;
 static const uint64_t CUSERFAULT_FEATURE_WP_HUGETLBFS_SHMEM = UFFD_FEATURE_WP_HUGETLBFS_SHMEM;
 static const uint64_t CUSERFAULT_FEATURE_WP_UNPOPULATED = UFFD_FEATURE_WP_UNPOPULATED;
-static const uint64_t CUSERFAULT_FEATURE_WP_ASYNC = UFFD_FEATURE_WP_ASYNC;
-static const uint64_t CUSERFAULT_FEATURE_MOVE = UFFD_FEATURE_MOVE;
 
 static const uint64_t CUSERFAULT_MODE_MISSING = 1 << 0;        // UFFDIO_REGISTER_MODE_MISSING
 static const uint64_t CUSERFAULT_MODE_WRITE_PROTECT = 1 << 1;  // UFFDIO_REGISTER_MODE_WP
 
 static const uint64_t CUSERFAULT_IOCTL_WAKE = 1 << 0x02;           // 1 << _UFFDIO_WAKE
-static const uint64_t CUSERFAULT_IOCTL_COPY = 1 << 0x03;           // 1 << _UFFDIO_COPY
 static const uint64_t CUSERFAULT_IOCTL_ZERO_PAGE = 1 << 0x04;      // 1 << _UFFDIO_ZEROPAGE
 static const uint64_t CUSERFAULT_IOCTL_WRITE_PROTECT = 1 << 0x06;  // 1 << _UFFDIO_WRITEPROTECT
 
 static const uint8_t CUSERFAULT_EVENT_PAGEFAULT = UFFD_EVENT_PAGEFAULT;
-static const uint64_t CUSERFAULT_PAGEFAULT_WRITE = UFFD_PAGEFAULT_FLAG_WRITE;
 static const uint64_t CUSERFAULT_PAGEFAULT_WRITE_PROTECT = UFFD_PAGEFAULT_FLAG_WP;
 
 /// `struct uffd_msg` of a page fault, without the union and the packing that keep Swift from
@@ -86,7 +68,7 @@ _Static_assert(sizeof(struct uffdio_writeprotect) == 24, "struct uffdio_writepro
 _Static_assert(sizeof(struct uffdio_copy) == 40, "struct uffdio_copy");
 _Static_assert(1 << 0 == UFFDIO_REGISTER_MODE_MISSING, "mode");
 _Static_assert(1 << 1 == UFFDIO_REGISTER_MODE_WP, "mode");
-_Static_assert(_UFFDIO_WAKE == 0x02 && _UFFDIO_COPY == 0x03, "ioctl numbers");
+_Static_assert(_UFFDIO_WAKE == 0x02, "ioctl numbers");
 _Static_assert(_UFFDIO_ZEROPAGE == 0x04 && _UFFDIO_WRITEPROTECT == 0x06, "ioctl numbers");
 
 #endif

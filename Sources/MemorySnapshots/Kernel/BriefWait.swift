@@ -35,9 +35,6 @@ struct BriefWaiters: Sendable {
     changes.wakeAll()
   }
 
-  /// For tests: how many threads sleep, or are about to.
-  var sleeperCount: Int { Int(sleepers.load()) }
-
   @_noLocks
   fileprivate func enter() { _ = sleepers.add(1) }
 

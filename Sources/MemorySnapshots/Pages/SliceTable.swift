@@ -33,7 +33,6 @@ struct SliceTable: ~Copyable, @unchecked Sendable {
   deinit { unsafe words.deallocate() }
 
   var allClosed: Bool { openCount.load(ordering: .relaxed) == 0 }
-  var allOpen: Bool { openCount.load(ordering: .relaxed) == count }
 
   @_noLocks
   func isOpen(slice: Int) -> Bool {

@@ -24,7 +24,7 @@ extension RegionState {
   /// preserved since the newest snapshot. Gate closed.
   ///
   /// - Complexity: O(pages written to since the newest snapshot + open slices).
-  func protectDirtyPages(sparesHotPages: Bool) throws(Errno) {
+  func protectDirtyPages() throws(Errno) {
     var slice = 0
     var slicesPerCall = 1
     while slice < slices.count {
@@ -41,11 +41,7 @@ extension RegionState {
         slice = slices.allClosed ? slices.count : slice
         while slice < slices.count, !slices.isOpen(slice: slice) { slice += 1 }
         let pages = start..<min(slice * slices.pagesPerSlice, pageCount)
-        if sparesHotPages {
-          try protectColdPages(in: pages)
-        } else {
-          try protectDirtyPages(in: pages)
-        }
+        try protectDirtyPages(in: pages)
       }
     }
   }
@@ -82,23 +78,6 @@ extension RegionState {
     if hasJoined, merging.hasBecomePossible() { loseToMerging() }
   }
 
-  /// The same without the pages that recur, which are left to `FaultResolver.copySparedPages`.
-  private func protectColdPages(in range: Range<Int>) throws(Errno) {
-    let now = epoch.load(ordering: .relaxed)
-    var rest = range
-    while let run = table.nextRun(
-      preservedSince: now, in: rest, limit: slices.pagesPerSlice)
-    {
-      var start = run.lowerBound
-      for page in run where table.word(page).recurs {
-        try protect(start..<page)
-        start = page + 1
-      }
-      try protect(start..<run.upperBound)
-      rest = run.upperBound..<range.upperBound
-    }
-  }
-
   /// Lifts what a failed `protectDirtyPages` has installed. Gate closed.
   func unprotectDirtyPages() {
     let now = epoch.load(ordering: .relaxed)
@@ -116,7 +95,7 @@ extension RegionState {
     }
   }
 
-  func protect(_ run: Range<Int>) throws(Errno) {
+  private func protect(_ run: Range<Int>) throws(Errno) {
     guard !run.isEmpty else { return }
     let start = address(ofPage: run.lowerBound)
     let length = run.count * pageSize

@@ -5,11 +5,9 @@ internal import SystemPackage
 
 extension RegionState {
   /// Takes a snapshot: closes the gate, protects what was written to since the last one, raises
-  /// the epoch, opens the gate. If it fails with the record numbered, the snapshot is among the live
-  /// ones and not whole: the caller drops it once the control lock is given back.
+  /// the epoch, opens the gate. If it fails, nothing has changed.
   func take(
-    _ record: UnsafeMutablePointer<SnapshotRecord>, into snapshots: inout LiveSnapshots,
-    copyingHotPagesBy resolver: FaultResolver?
+    _ record: UnsafeMutablePointer<SnapshotRecord>, into snapshots: inout LiveSnapshots
   ) throws(Errno) {
     let start = Kernel.nanoseconds()
     gate.close()
@@ -19,7 +17,7 @@ extension RegionState {
       counters.countProtecting(nanoseconds: Kernel.nanoseconds() - start)
     }
     do throws(Errno) {
-      try protectDirtyPages(sparesHotPages: resolver != nil)
+      try protectDirtyPages()
     } catch {
       // Pages that are protected although nobody needs them would fault inside our own operations.
       unprotectDirtyPages()
@@ -39,34 +37,8 @@ extension RegionState {
     // The new one can be given up.
     limitIsLifted.store(false, ordering: .relaxed)
     counters.snapshotsLive.add(1, ordering: .relaxed)
-    if let resolver {
-      do throws(Errno) {
-        try resolver.copySparedPages()
-      } catch {
-        unsafe giveUpNewest(record, resolver)
-        throw error
-      }
-    } else {
-      hotPages.begin(epoch: next)
-    }
+    hotPages.begin(epoch: next)
     counters.snapshotsTaken.add(1, ordering: .relaxed)
-  }
-
-  /// Puts words right after a failed `copySparedPages`: some pages are open that the new epoch counts as
-  /// protected. The epoch stays, because words name it; the snapshot goes, when the gate is open. Gate
-  /// closed.
-  private func giveUpNewest(
-    _ record: UnsafeMutablePointer<SnapshotRecord>, _ resolver: FaultResolver
-  ) {
-    newestLiveEpoch.store(unsafe record.pointee.older?.pointee.epoch ?? 0, ordering: .relaxed)
-    // An older snapshot has what it needs of these pages, and now no newer one needs what they hold:
-    // their words can say that they are open.
-    do throws(Errno) {
-      try resolver.copySparedPages()
-    } catch {
-      preconditionFailure("Pages that no snapshot needs were to be copied.")
-    }
-    unprotectDirtyPages()
   }
 }
 

@@ -55,7 +55,8 @@ struct RegionCounters: ~Copyable {
 /// Safe to share: every bucket is atomic.
 @safe
 struct AtomicHistogram: ~Copyable, @unchecked Sendable {
-  private let buckets: UnsafeMutablePointer<Atomic<UInt64>>
+  private let buckets: UnsafeMutablePointer<Atomic<Int>>
+  private let sum = Atomic<UInt64>(0)
   private let maximum = Atomic<UInt64>(0)
 
   init() {
@@ -70,6 +71,7 @@ struct AtomicHistogram: ~Copyable, @unchecked Sendable {
   @_noLocks
   func add(nanoseconds: UInt64) {
     unsafe buckets[LatencyHistogram.bucket(of: nanoseconds)].add(1, ordering: .relaxed)
+    sum.add(nanoseconds, ordering: .relaxed)
     if nanoseconds > maximum.load(ordering: .relaxed) {
       maximum.max(nanoseconds, ordering: .relaxed)
     }
@@ -80,6 +82,7 @@ struct AtomicHistogram: ~Copyable, @unchecked Sendable {
       counts: (0..<LatencyHistogram.bucketCount).map {
         unsafe buckets[$0].load(ordering: .relaxed)
       },
-      maximum: maximum.load(ordering: .relaxed))
+      sumOfNanoseconds: sum.load(ordering: .relaxed),
+      mostNanoseconds: maximum.load(ordering: .relaxed))
   }
 }

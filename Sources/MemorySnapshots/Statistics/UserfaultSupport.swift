@@ -60,8 +60,6 @@ public struct UserfaultSupport: Sendable, Hashable, Codable {
   public let attempts: [Attempt]
   /// The features that the kernel offers.
   public let features: Features
-  /// The features that would be of use and are missing.
-  public let missingFeatures: Features
 
   /// Whether a system call such as read(2) may write into protected memory. If not, it fails with
   /// EFAULT: call `prepareToWrite(_:)` first.
@@ -88,11 +86,9 @@ public struct UserfaultSupport: Sendable, Hashable, Codable {
       offered = Features(rawValue: (try? Kernel.handshake(descriptor.rawValue, 0)) ?? 0)
       method = way
     }
-    let wanted = Features(Features.known.map(\.feature))
     self.method = method
     self.attempts = attempts
     features = offered
-    missingFeatures = wanted.subtracting(offered)
   }
 
   static func advice(after attempts: [Attempt]) -> String {

@@ -78,7 +78,7 @@ final class RefusalSubject {
   }
 
   /// A view that was handed out cannot be taken back: one that is wrong is of a snapshot that says so.
-  private func expect(_ view: borrowing SnapshotView, isOf older: MemorySnapshot) throws {
+  private func expect(_ view: SnapshotView, isOf older: MemorySnapshot) throws {
     if areEqual(view.bytes(in: 0..<olderContent.count), olderContent) { return }
     _ = try older.bytes(in: 0..<olderContent.count)
     Issue.record("a view is wrong, and its snapshot is not void")
@@ -122,7 +122,7 @@ final class RefusalSubject {
   func consumeByClosure() throws {
     defer { newer = nil }
     var bytes: [UInt8] = []
-    try unsafe newer?.consume { part, _ in unsafe bytes.append(contentsOf: part) }
+    try unsafe newer?.handOut { part, _ in unsafe bytes.append(contentsOf: part) }
     #expect(areEqual(bytes, newerContent))
   }
 
@@ -136,19 +136,19 @@ final class RefusalSubject {
   }
 
   /// Makes a snapshot, and keeps it from what is written afterwards.
-  func snapshot(copyingHotPages: Bool) throws {
+  func snapshot() throws {
     guard let region else { return }
     // Pages that are written to in one interval after another.
     write(0..<8, 4)
-    let first = try region.makeSnapshot(copyingHotPages: copyingHotPages)
+    let first = try region.makeSnapshot()
     let expected = content
     write(0..<8, 5)
-    let second = try region.makeSnapshot(copyingHotPages: copyingHotPages)
+    let second = try region.makeSnapshot()
     let next = content
     write(0..<8, 6)
     #expect(areEqual(try first.bytes(in: 0..<expected.count), expected))
     #expect(areEqual(try second.bytes(in: 0..<next.count), next))
-    let changes = region.changedRanges(since: first)
+    let changes = try region.changedRanges(since: first)
     #expect(MemorySnapshotsTests.pages(of: changes).isSuperset(of: 0..<8))
   }
 

@@ -41,32 +41,32 @@ extension Histogram<UInt64> {
   }
 }
 
-/// A latency distribution as the plots draw it.
+/// A latency distribution as the plots draw it, on an axis of nines.
 struct Distribution: Codable, Sendable {
   var scenario: String
   var condition: String
   var peer: String
-  var points: [Point]
-
-  struct Point: Codable, Sendable {
-    var percentile: Double
-    var microseconds: Double
-  }
+  /// How many latencies were recorded.
+  var count: Int
+  /// The latencies, in microseconds, that all but one in 10^(n / 10) stay within, for n = 0, 1, 2 and so on.
+  var microseconds: [Double]
+  /// The longest, in microseconds.
+  var maximum: Double
 
   init(scenario: String, condition: String, peer: String, histogram: Histogram<UInt64>) {
     self.scenario = scenario
     self.condition = condition
     self.peer = peer
-    // Evenly spaced in the number of nines, which is the axis that tails are drawn on.
-    let mostNines = log10(Double(max(histogram.totalCount, 1)))
-    var points = stride(from: 0.0, to: mostNines, by: 0.1).map { nines in
-      let percentile = 100 - 100 / pow(10, nines)
-      return Point(
-        percentile: percentile, microseconds: histogram.microseconds(atPercentile: percentile))
+    count = Int(histogram.totalCount)
+    maximum = Double(histogram.max) / 1000
+    microseconds = stride(from: 0, to: 10 * log10(Double(max(count, 1))), by: 1).map { tenths in
+      histogram.microseconds(atPercentile: 100 - 100 / pow(10, tenths / 10))
     }
-    points.append(
-      Point(
-        percentile: 100 - 100 / pow(10, mostNines), microseconds: Double(histogram.max) / 1000))
-    self.points = points
+  }
+
+  /// How many latencies there are to one that is longer, and the latency.
+  var points: [(x: Double, y: Double)] {
+    microseconds.enumerated().map { (pow(10, Double($0.offset) / 10), $0.element) }
+      + [(Double(count), maximum)]
   }
 }

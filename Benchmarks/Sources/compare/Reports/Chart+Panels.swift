@@ -5,8 +5,8 @@ extension Chart {
   static func pause(_ record: Record) -> Chart? {
     let shares = [0.01, 0.1, 1, 10, 100]
     let sizes = [64 << 20, 1 << 30].filter { size in
-      record.measurements.series.contains {
-        $0.key.scenario == "pause" && $0.key.condition.hasPrefix(describe(bytes: size))
+      record.results.contains {
+        $0.scenario == "pause" && $0.condition.hasPrefix(describe(bytes: size))
       }
     }
     guard let byteCount = sizes.last else { return nil }
@@ -18,7 +18,7 @@ extension Chart {
         let key = SeriesKey(
           scenario: "pause", condition: PauseScenario.condition(byteCount, share),
           peer: peer.name, metric: PauseScenario.pause)
-        return record.measurements[key].map { (share, $0.median) }
+        return record.median(of: key).map { (share, $0) }
       }
       return points.isEmpty ? nil : Curve(peer: peer.name, points: points)
     }
@@ -70,13 +70,9 @@ extension Chart {
   private static func distributionPanel(
     _ record: Record, scenario: String, condition: String, title: String, yLabel: String
   ) -> Panel? {
-    let curves = record.measurements.distributions
+    let curves = record.distributions
       .filter { $0.scenario == scenario && $0.condition == condition }
-      .map { distribution in
-        Curve(
-          peer: distribution.peer,
-          points: distribution.points.map { (100 / (100 - $0.percentile), $0.microseconds) })
-      }
+      .map { Curve(peer: $0.peer, points: $0.points) }
     guard !curves.isEmpty else { return nil }
     return Panel(
       title: title, xLabel: "percentile", yLabel: yLabel,
