@@ -71,11 +71,11 @@ struct TopTests {
       program: "/bin/sh",
       [
         "-c",
-        // It is killed when it has been seen, however long that takes.
+        // It is killed when it has been seen, however long that takes; it may have SIGTERM blocked.
         """
         sleep 1000 & pid=$!
         { \(Tool.path) top $pid --interval 0.1; echo "status $?" >&2; } \
-          | { read line; kill $pid; cat > /dev/null; }
+          | { read line; kill -KILL $pid; cat > /dev/null; }
         """,
       ])
     #expect(short.errors == "cow: the processes have ended\nstatus 0\n")
