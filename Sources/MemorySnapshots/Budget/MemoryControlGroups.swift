@@ -19,14 +19,14 @@ struct MemoryControlGroups: ~Copyable, @unchecked Sendable {
     case unknown
   }
 
-  private enum Version {
+  private enum GroupVersion {
     case one
     case two
   }
 
   /// Where the groups of a version are mounted, and which of them is there.
   private struct Mount {
-    let version: Version
+    let version: GroupVersion
     let path: [UInt8]
     let root: [UInt8]
   }
@@ -81,7 +81,7 @@ struct MemoryControlGroups: ~Copyable, @unchecked Sendable {
     guard let dash = fields.firstIndex(of: "-"), dash >= 6, fields.count > dash + 3 else {
       return nil
     }
-    let version: Version
+    let version: GroupVersion
     switch fields[dash + 1] {
     case "cgroup2": version = .two
     case "cgroup" where fields[dash + 3].split(separator: ",").contains("memory"): version = .one
@@ -171,7 +171,7 @@ struct MemoryControlGroups: ~Copyable, @unchecked Sendable {
   }
 
   /// The group in a line of /proc/self/cgroup, "number:controllers:path", if it is of the version.
-  private static func group(_ line: KernelText, _ version: Version) -> KernelText? {
+  private static func group(_ line: KernelText, _ version: GroupVersion) -> KernelText? {
     let colon = UInt8(ascii: ":")
     guard let first = line.first(colon), let second = line.first(colon, from: first + 1) else {
       return nil
@@ -188,7 +188,7 @@ struct MemoryControlGroups: ~Copyable, @unchecked Sendable {
     return nil
   }
 
-  private func room(ofGroupEndingAt end: Int, _ version: Version) throws(Errno) -> Int {
+  private func room(ofGroupEndingAt end: Int, _ version: GroupVersion) throws(Errno) -> Int {
     switch version {
     case .one:
       guard let limit = try limit(end, "memory.limit_in_bytes"),

@@ -14,9 +14,9 @@ struct BriefWaiters: Sendable {
 
   /// On two words, both zero, of the caller's.
   @_noLocks
-  init(changes: Futex, sleepers: Futex) {
-    self.changes = changes
-    self.sleepers = sleepers
+  init(_ words: (changes: Futex, sleepers: Futex)) {
+    changes = words.changes
+    sleepers = words.sleepers
   }
 
   func deallocate() {

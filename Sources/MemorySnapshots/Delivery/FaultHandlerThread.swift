@@ -9,51 +9,54 @@ enum FaultHandlerThread {
   }
 
   static let body: @convention(c) (UnsafeMutableRawPointer) -> Void = { argument in
-    let thread = unsafe argument.assumingMemoryBound(to: HandlerThreadState.self)
+    let thread = unsafe Reference(at: argument.assumingMemoryBound(to: HandlerThreadState.self))
     unsafe withUnsafeTemporaryAllocation(of: Kernel.Message.self, capacity: batchSize) { messages in
       unsafe withUnsafeTemporaryAllocation(of: UInt64.self, capacity: batchSize) { tags in
         guard let messages = messages.baseAddress, let tags = tags.baseAddress else { return }
-        unsafe serve(thread, messages, tags)
+        unsafe serve(
+          thread, FixedArray(count: batchSize, at: messages),
+          FixedArray(count: batchSize, at: tags))
       }
     }
   }
 
   @_noLocks
   private static func serve(
-    _ thread: UnsafeMutablePointer<HandlerThreadState>,
-    _ messages: UnsafeMutablePointer<Kernel.Message>, _ tags: UnsafeMutablePointer<UInt64>
+    _ thread: Reference<HandlerThreadState>,
+    _ messages: FixedArray<Kernel.Message>, _ tags: FixedArray<UInt64>
   ) {
-    let handler = unsafe thread.pointee.handler
-    _ = unsafe thread.pointee.number.exchange(Kernel.threadNumber())
-    unsafe thread.pointee.number.wakeAll()
+    let handler = thread.value.handler
+    _ = thread.value.number.exchange(Kernel.threadNumber())
+    thread.value.number.wakeAll()
     var pace = FaultPace()
-    var latest = unsafe LatestRegion(handler)
+    var latest = LatestRegion(handler)
     // Acquiring: pairs with the store in `FaultHandler.stop`.
-    while unsafe !handler.pointee.isStopping.load(ordering: .acquiring) {
+    while !handler.value.isStopping.load(ordering: .acquiring) {
       // A region of several would keep the others waiting.
-      let isAlone = unsafe handler.pointee.regionCount.load(ordering: .relaxed) == 1
-      let isAnswered = unsafe isAlone && pace.isDense && poll(latest, thread, messages)
-      let ready = unsafe isAnswered ? 0 : wait(handler, tags, &pace)
+      let isAlone = handler.value.regionCount.load(ordering: .relaxed) == 1
+      let isAnswered = isAlone && pace.isDense && poll(latest, thread, messages)
+      let ready = isAnswered ? 0 : wait(handler, tags, &pace)
       // Acquiring: pairs with the store in `FaultHandlers.add`. What was found ready since is another
       // handler's, which hears of it, too.
-      if unsafe ready < 0 || handler.pointee.isBlind.load(ordering: .acquiring) {
+      if ready < 0 || handler.value.isBlind.load(ordering: .acquiring) {
         // Somebody has closed the descriptor: the keeper lets all writers go on.
-        unsafe handler.pointee.isBlind.store(true, ordering: .releasing)
-        unsafe thread.pointee.passes.wakeAll()
-        unsafe handler.pointee.store.pointee.callKeeper()
+        handler.value.isBlind.store(true, ordering: .releasing)
+        thread.value.passes.wakeAll()
+        handler.value.store.value.keeper.call()
         return
       }
       for index in 0..<Int(ready) {
-        let tag = UInt(truncatingIfNeeded: unsafe tags[index])
-        if let region = unsafe UnsafeMutablePointer<RegionState>(bitPattern: tag) {
-          _ = unsafe answer(region, thread, messages)
-          unsafe latest.region = region
-        }
+        let tag = UInt(truncatingIfNeeded: tags[index])
+        guard tag != HandlerState.eventTag else { continue }
+        // All other tags are the addresses of regions.
+        let region: Reference<RegionState> = unsafe Reference(address: tag)
+        _ = answer(region, thread, messages)
+        latest.region = region
       }
-      _ = unsafe thread.pointee.passes.add(1)
-      unsafe latest.forgetIfRemoved(handler)
-      if unsafe handler.pointee.isAwaited.load(ordering: .sequentiallyConsistent) {
-        unsafe thread.pointee.passes.wakeAll()
+      _ = thread.value.passes.add(1)
+      latest.forgetIfRemoved(handler)
+      if handler.value.isAwaited.load(ordering: .sequentiallyConsistent) {
+        thread.value.passes.wakeAll()
         Kernel.yield()
       }
     }
@@ -63,22 +66,22 @@ enum FaultHandlerThread {
   /// sleeper takes longer than resolving a fault.
   @_noLocks
   private static func wait(
-    _ handler: UnsafeMutablePointer<HandlerState>, _ tags: UnsafeMutablePointer<UInt64>,
+    _ handler: Reference<HandlerState>, _ tags: FixedArray<UInt64>,
     _ pace: inout FaultPace
   ) -> Int32 {
     // Another epoll may have the number by now: its events would be taken for regions, and ours would
     // never come. The writer that was answered last is awake already.
-    guard unsafe handler.pointee.hasDescriptors else { return -1 }
-    let epoll = unsafe handler.pointee.epoll.rawValue
+    guard handler.value.hasDescriptors else { return -1 }
+    let epoll = handler.value.epoll.rawValue
     let start = Kernel.nanoseconds()
     if pace.isDense {
       repeat {
-        let ready = unsafe Kernel.epollWait(epoll, tags, batchSize, blocks: false)
+        let ready = Kernel.epollWait(epoll, tags, blocks: false)
         if ready != 0 { return ready }
         Kernel.yield()
       } while Kernel.nanoseconds() &- start < FaultPace.longestGap
     }
-    let ready = unsafe Kernel.epollWait(epoll, tags, batchSize, blocks: true)
+    let ready = Kernel.epollWait(epoll, tags, blocks: true)
     pace.add(gap: Kernel.nanoseconds() &- start)
     return ready
   }
@@ -86,15 +89,15 @@ enum FaultHandlerThread {
   /// Reads the next message of the only region without asking epoll first, which takes a system call.
   @_noLocks
   private static func poll(
-    _ latest: LatestRegion, _ thread: UnsafeMutablePointer<HandlerThreadState>,
-    _ messages: UnsafeMutablePointer<Kernel.Message>
+    _ latest: LatestRegion, _ thread: Reference<HandlerThreadState>,
+    _ messages: FixedArray<Kernel.Message>
   ) -> Bool {
-    guard let region = unsafe latest.region else { return false }
+    guard let region = latest.region else { return false }
     for _ in 0..<LatestRegion.attempts {
       // Nobody has said that there is a message. If the number is another file's by now, reading it
       // would take what is somebody else's.
-      guard unsafe region.pointee.hasDescriptor else { return false }
-      if unsafe answer(region, thread, messages) { return true }
+      guard region.value.protection.hasDescriptor else { return false }
+      if answer(region, thread, messages) { return true }
       Kernel.yield()
     }
     return false
@@ -103,34 +106,34 @@ enum FaultHandlerThread {
   /// Answers the messages that a region has. False if it has none.
   @_noLocks
   private static func answer(
-    _ region: UnsafeMutablePointer<RegionState>, _ thread: UnsafeMutablePointer<HandlerThreadState>,
-    _ messages: UnsafeMutablePointer<Kernel.Message>
+    _ region: Reference<RegionState>, _ thread: Reference<HandlerThreadState>,
+    _ messages: FixedArray<Kernel.Message>
   ) -> Bool {
-    let descriptor = unsafe region.pointee.descriptor
-    let count = unsafe Kernel.readMessages(descriptor, messages, batchSize)
+    let descriptor = region.value.protection.descriptor
+    let count = Kernel.readMessages(descriptor, messages)
     guard count > 0 else { return false }
     // Asked after reading: a number that was closed and used again before may be that of a region
     // at this one's address, made since this thread was last on a processor.
-    let isOurs = unsafe region.pointee.hasDescriptor
+    let isOurs = region.value.protection.hasDescriptor
     var start = Kernel.nanoseconds()
     for index in 0..<Int(count) {
-      let message = unsafe messages[index]
+      let message = messages[index]
       guard message.event == CUSERFAULT_EVENT_PAGEFAULT else { continue }
       let address = UInt(truncatingIfNeeded: message.address)
       guard isOurs else {
-        unsafe passBack(address, region)
+        passBack(address, region)
         continue
       }
       if message.flags & CUSERFAULT_PAGEFAULT_WRITE_PROTECT != 0 {
         // Before Linux 5.12, one userfaultfd is not told from another.
-        guard unsafe region.pointee.contains(address) else {
-          unsafe passBack(address, region)
+        guard region.value.layout.contains(address) else {
+          passBack(address, region)
           continue
         }
-        unsafe answerWriteFault(region, address, start)
+        answerWriteFault(region, address, start)
       } else {
-        unsafe MissingPageResolver(region: region)
-          .resolve(address, scratch: thread.pointee.scratch.address)
+        MissingPageResolver(region)
+          .resolve(address, scratch: thread.value.scratch.address)
       }
       start = Kernel.nanoseconds()
     }
@@ -141,36 +144,32 @@ enum FaultHandlerThread {
   /// is that of another userfaultfd by now, whose message this was. The thread that waits for the answer
   /// is woken there; it faults anew, and whoever the descriptor belongs to gets to know of it.
   @_noLocks
-  private static func passBack(_ address: UInt, _ region: UnsafeMutablePointer<RegionState>) {
-    // Releasing, as in `hasLostProtection`.
-    unsafe region.pointee.isUnguarded.store(true, ordering: .releasing)
-    let pageSize = unsafe region.pointee.pageSize
-    _ = unsafe Kernel.wake(
-      region.pointee.descriptor, address & ~UInt(pageSize - 1), pageSize)
+  private static func passBack(_ address: UInt, _ region: Reference<RegionState>) {
+    region.value.protection.noteLoss()
+    let layout = region.value.layout
+    _ = Kernel.wake(
+      region.value.protection.descriptor, layout.pageStart(address), layout.pageSize)
   }
 
   @_noLocks
   private static func answerWriteFault(
-    _ region: UnsafeMutablePointer<RegionState>, _ address: UInt, _ start: UInt64
+    _ region: Reference<RegionState>, _ address: UInt, _ start: UInt64
   ) {
-    let page = unsafe Int((address - region.pointee.address) / UInt(region.pointee.pageSize))
-    let outcome = unsafe FaultResolver(region: region).resolve(page)
-    switch outcome {
+    switch FaultResolver(region).resolve(region.value.layout.page(at: address)) {
     case .resolved:
-      unsafe region.pointee.counters.serviceTime.add(
+      region.value.counters.serviceTime.add(
         nanoseconds: Kernel.nanoseconds() &- start)
     case .duplicate, .alreadyOpen, .underWay:
-      unsafe region.pointee.counters.duplicateMessages.add(1, ordering: .relaxed)
+      region.value.counters.duplicateMessages.add(1, ordering: .relaxed)
     case .parkedAtGate, .starved:
-      unsafe region.pointee.counters.parkedFaults.add(1, ordering: .relaxed)
+      region.value.counters.parkedFaults.add(1, ordering: .relaxed)
     }
   }
 }
 
 /// The region whose message a handler thread read last.
-@safe
 private struct LatestRegion {
-  var region: UnsafeMutablePointer<RegionState>?
+  var region: Reference<RegionState>?
   private var removals: UInt64
 
   static var attempts: Int {
@@ -178,19 +177,19 @@ private struct LatestRegion {
   }
 
   @_noLocks
-  init(_ handler: UnsafeMutablePointer<HandlerState>) {
-    unsafe region = nil
-    removals = unsafe handler.pointee.removals.load(ordering: .sequentiallyConsistent)
+  init(_ handler: Reference<HandlerState>) {
+    region = nil
+    removals = handler.value.removals.load(ordering: .sequentiallyConsistent)
   }
 
   /// Whoever removes a region counts the removal, and frees it when the thread has counted a pass
   /// since. So this comes between a pass's count and the next look at the region.
   @_noLocks
-  mutating func forgetIfRemoved(_ handler: UnsafeMutablePointer<HandlerState>) {
-    let now = unsafe handler.pointee.removals.load(ordering: .sequentiallyConsistent)
+  mutating func forgetIfRemoved(_ handler: Reference<HandlerState>) {
+    let now = handler.value.removals.load(ordering: .sequentiallyConsistent)
     guard now != removals else { return }
     removals = now
-    unsafe region = nil
+    region = nil
   }
 }
 

@@ -2,12 +2,11 @@ internal import Synchronization
 internal import SystemPackage
 
 /// What the threads of a handler work on, in memory without reference counts.
-@safe
-struct HandlerState: ~Copyable {
+struct HandlerState: ~Copyable, Sendable {
   let epoll: Descriptor
   /// Wakes every handler thread without a fault, as long as it is raised.
   let event: Descriptor
-  let store: UnsafeMutablePointer<PreimageStore>
+  let store: Reference<PreimageStore>
   /// The keeper's, but for its making.
   let groups: MemoryControlGroups
   let registry = RegionRegistry()
@@ -31,7 +30,9 @@ struct HandlerState: ~Copyable {
 
   /// Whether the descriptors are still what they were, and not others of the same numbers.
   var hasDescriptors: Bool {
-    @_noLocks get { Kernel.epollHolds(epoll.rawValue, event.rawValue, tag: HandlerState.eventTag) }
+    @_noLocks get {
+      Kernel.epollHolds(epoll.rawValue, event.rawValue, tag: UInt64(HandlerState.eventTag))
+    }
   }
 
   /// Whether another handler has been given a number of this one's: it was closed.
@@ -41,43 +42,36 @@ struct HandlerState: ~Copyable {
   }
 
   /// A region's tag is its address.
-  static var eventTag: UInt64 {
+  static var eventTag: UInt {
     @_noLocks get { 0 }
   }
 
   /// Allocates the state: a throwing initialiser cannot undo what it has half made.
-  static func allocate() throws(Errno) -> UnsafeMutablePointer<HandlerState> {
+  static func allocate() throws(Errno) -> Reference<HandlerState> {
     let epoll = Descriptor(owning: try Kernel.createEpoll())
     let event = Descriptor(owning: try Kernel.createEvent())
-    try Kernel.epollAdd(epoll.rawValue, event.rawValue, tag: eventTag)
+    try Kernel.epollAdd(epoll.rawValue, event.rawValue, tag: UInt64(eventTag))
     let groups = try MemoryControlGroups()
-    let store = unsafe try PreimageStore.allocate()
-    let state = UnsafeMutablePointer<HandlerState>.allocate(capacity: 1)
-    unsafe state.initialize(
-      to: HandlerState(epoll: epoll, event: event, groups: groups, store: store))
-    return unsafe state
+    let store = try PreimageStore.allocate()
+    return Reference(HandlerState(epoll: epoll, event: event, groups: groups, store: store))
   }
 
   private init(
     epoll: consuming Descriptor, event: consuming Descriptor,
-    groups: consuming MemoryControlGroups, store: UnsafeMutablePointer<PreimageStore>
+    groups: consuming MemoryControlGroups, store: Reference<PreimageStore>
   ) {
     self.epoll = epoll
     self.event = event
     self.groups = groups
-    unsafe self.store = store
+    self.store = store
   }
 
-  deinit {
-    unsafe store.deinitialize(count: 1)
-    unsafe store.deallocate()
-  }
+  deinit { unsafe store.free() }
 }
 
 /// What one handler thread works with.
-@safe
-struct HandlerThreadState: ~Copyable {
-  let handler: UnsafeMutablePointer<HandlerState>
+struct HandlerThreadState: ~Copyable, Sendable {
+  let handler: Reference<HandlerState>
   /// Pages of the thread's own, to build the content of missing pages in.
   let scratch: Mapping
   /// How often the thread has gone through all that was ready.
@@ -85,9 +79,9 @@ struct HandlerThreadState: ~Copyable {
   /// The thread's number (gettid(2)), 0 until it runs.
   let number = Futex()
 
-  init(_ handler: UnsafeMutablePointer<HandlerState>) throws(Errno) {
+  init(_ handler: Reference<HandlerState>) throws(Errno) {
     scratch = try Mapping(anonymous: MissingPageResolver.pagesPerFault * Kernel.pageSize)
-    unsafe self.handler = handler
+    self.handler = handler
   }
 
   deinit {
@@ -96,52 +90,14 @@ struct HandlerThreadState: ~Copyable {
   }
 }
 
-/// The regions of a handler. Its lock is the keeper's and the creator's; like the control lock,
-/// which may be taken under it, it is held without allocating and with signals blocked.
-///
-/// Safe to share: the list is reached under the lock alone.
-struct RegionRegistry: ~Copyable, Sendable {
-  @safe
-  struct Regions: @unchecked Sendable {
-    fileprivate(set) var first: UnsafeMutablePointer<RegionState>?
+extension Reference where Value == HandlerState {
+  var value: HandlerState {
+    @_noLocks unsafeAddress { unsafe UnsafePointer(pointer) }
   }
+}
 
-  private let regions = FutexLock(Regions())
-
-  func insert(_ region: UnsafeMutablePointer<RegionState>) {
-    withLock { regions in
-      unsafe region.pointee.nextRegion = regions.first
-      if let first = unsafe regions.first { unsafe first.pointee.previousRegion = region }
-      unsafe regions.first = region
-    }
-  }
-
-  func remove(_ region: UnsafeMutablePointer<RegionState>) {
-    withLock { regions in
-      let next = unsafe region.pointee.nextRegion
-      let previous = unsafe region.pointee.previousRegion
-      if let next = unsafe next { unsafe next.pointee.previousRegion = previous }
-      if let previous = unsafe previous {
-        unsafe previous.pointee.nextRegion = next
-      } else {
-        unsafe regions.first = next
-      }
-    }
-  }
-
-  func forEach(_ body: (UnsafeMutablePointer<RegionState>) -> Void) {
-    withLock { regions in
-      var next = unsafe regions.first
-      while let region = unsafe next {
-        unsafe body(region)
-        unsafe next = region.pointee.nextRegion
-      }
-    }
-  }
-
-  private func withLock(_ body: (inout Regions) -> Void) {
-    let saved = Kernel.blockSignals()
-    defer { Kernel.restoreSignals(saved) }
-    regions.withLock { regions in body(&regions) }
+extension Reference where Value == HandlerThreadState {
+  var value: HandlerThreadState {
+    @_noLocks unsafeAddress { unsafe UnsafePointer(pointer) }
   }
 }

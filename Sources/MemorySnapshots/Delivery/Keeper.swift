@@ -6,9 +6,8 @@ internal import SystemPackage
 ///
 /// A fault may be waiting for it, and the faulting thread may hold malloc's lock: it does not
 /// allocate either.
-@safe
 struct Keeper {
-  private let handler: UnsafeMutablePointer<HandlerState>
+  private let handler: Reference<HandlerState>
   /// How many free slots to have ready; grows when faults run out of them.
   private var reserve: Int
   /// The most slots in use lately; falls by a quarter each tick.
@@ -25,23 +24,21 @@ struct Keeper {
   private static var slicesPerPass: Int { 16 }
 
   static let body: @convention(c) (UnsafeMutableRawPointer) -> Void = { argument in
-    var keeper = unsafe Keeper(argument.assumingMemoryBound(to: HandlerState.self))
+    var keeper = unsafe Keeper(Reference(at: argument.assumingMemoryBound(to: HandlerState.self)))
     keeper.run()
   }
 
-  private init(_ handler: UnsafeMutablePointer<HandlerState>) {
-    unsafe self.handler = handler
+  private init(_ handler: Reference<HandlerState>) {
+    self.handler = handler
     lastTick = Kernel.nanoseconds()
-    unsafe reserve = 2 * handler.pointee.store.pointee.reservePages
+    reserve = 2 * handler.value.store.value.reservePages
   }
 
   private mutating func run() {
     var timeout: Int64 = -1
     // Acquiring: pairs with the store in `FaultHandler.deinit`.
-    while unsafe !handler.pointee.isStopping.load(ordering: .acquiring) {
-      let call = unsafe handler.pointee.store.pointee.keeperCall
-      call.wait(while: 0, nanoseconds: timeout)
-      _ = call.exchange(0)
+    while !handler.value.isStopping.load(ordering: .acquiring) {
+      handler.value.store.value.keeper.wait(nanoseconds: timeout)
       let hasMemory = refill()
       timeout = serveRegions(hasMemory: hasMemory)
       guard hasSpareMemory else { continue }
@@ -53,20 +50,20 @@ struct Keeper {
   // MARK: - Memory
 
   private mutating func refill() -> Bool {
-    let pages = unsafe handler.pointee.store.pointee.pages.freeSlots
-    let smallest = unsafe 2 * handler.pointee.store.pointee.reservePages
+    let pages = handler.value.store.value.pages.freeSlots
+    let smallest = 2 * handler.value.store.value.reservePages
     if pages == 0 { reserve = min(reserve * 2, 8 * smallest) }
-    let handler = unsafe handler
-    return unsafe handler.pointee.store.pointee.refill(reservePages: reserve) { byteCount in
-      unsafe allowance.takes(byteCount, of: handler.pointee.groups)
+    let handler = handler
+    return handler.value.store.value.refill(reservePages: reserve) { byteCount in
+      allowance.takes(byteCount, of: handler.value.groups)
     }
   }
 
   /// Whether there is memory to hand back, now or once a reserve that a burst has raised is lowered
   /// again.
   private var hasSpareMemory: Bool {
-    let chunk = unsafe handler.pointee.store.pointee.reservePages
-    return unsafe handler.pointee.store.pointee.pages.freeSlots > reserve + chunk
+    let chunk = handler.value.store.value.reservePages
+    return handler.value.store.value.pages.freeSlots > reserve + chunk
       || reserve > 2 * chunk
   }
 
@@ -75,12 +72,12 @@ struct Keeper {
     let now = Kernel.nanoseconds()
     guard now - lastTick >= UInt64(Keeper.tick) else { return }
     lastTick = now
-    let used = unsafe handler.pointee.store.pointee.pages.usedSlots
-    let smallest = unsafe 2 * handler.pointee.store.pointee.reservePages
-    let peak = unsafe handler.pointee.store.pointee.pages.takePeakUse()
+    let used = handler.value.store.value.pages.usedSlots
+    let smallest = 2 * handler.value.store.value.reservePages
+    let peak = handler.value.store.value.pages.takePeakUse()
     recentPeak = max(peak, recentPeak - recentPeak / 4 - 1)
     reserve = max(reserve / 2, smallest)
-    unsafe handler.pointee.store.pointee.shrink(toFreePages: reserve + recentPeak - used)
+    handler.value.store.value.shrink(toFreePages: reserve + recentPeak - used)
   }
 
   // MARK: - Regions
@@ -88,21 +85,23 @@ struct Keeper {
   /// Returns after how many nanoseconds to look again, less than zero for not before a call.
   private func serveRegions(hasMemory: Bool) -> Int64 {
     var next = Int64.max
-    let isBlind = unsafe handler.pointee.isBlind.load(ordering: .acquiring)
-    unsafe handler.pointee.registry.forEach { region in
-      let again = unsafe region.pointee.makeUpForRefusals(isBlind: isBlind)
+    let isBlind = handler.value.isBlind.load(ordering: .acquiring)
+    handler.value.registry.forEach { entry in
+      let region = entry.region
+      let again = region.value.makeUpForRefusals(
+        isAbandoned: isBlind && entry.isServedByThreads)
       if again >= 0 { next = min(next, again) }
-      if unsafe region.pointee.isStarved.load(ordering: .acquiring) {
-        switch unsafe region.pointee.relieve(hasMemory: hasMemory) {
+      if region.value.budget.isStarved {
+        switch region.value.relieve(hasMemory: hasMemory) {
         case .done: break
         case .needsSlots, .isMakingRoom: next = 0
         case .needsPatience: next = min(next, Keeper.retryDelay)
         }
       }
-      if unsafe region.pointee.continueDeparture() { next = 0 }
-      let rest = unsafe region.pointee.disarm(slices: Keeper.slicesPerPass)
+      if region.value.continueDeparture() { next = 0 }
+      let rest = region.value.disarm(slices: Keeper.slicesPerPass)
       if rest >= 0 { next = min(next, rest) }
-      let more = unsafe region.pointee.preserveHotPages(FaultResolver(region: region))
+      let more = FaultResolver(region).continueGuessing()
       if more >= 0 { next = min(next, more) }
     }
     return next == .max ? -1 : next

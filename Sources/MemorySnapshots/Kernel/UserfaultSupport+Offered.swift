@@ -6,11 +6,11 @@ extension UserfaultSupport {
   static var offeredFeatures: Features {
     let memory = try? ProcessMemory.get()
     // Relaxed, and without a lock: whoever finds nothing asks, and finds the same as everybody.
-    let known = unsafe memory?.kernelFeatures.pointee.load(ordering: .relaxed) ?? 0
+    let known = memory?.kernelFeatures.value.bits.load(ordering: .relaxed) ?? 0
     if known != 0 { return Features(rawValue: known) }
     let support = UserfaultSupport()
     if support.method != nil {
-      unsafe memory?.kernelFeatures.pointee.store(support.features.rawValue, ordering: .relaxed)
+      memory?.kernelFeatures.value.bits.store(support.features.rawValue, ordering: .relaxed)
     }
     return support.features
   }

@@ -2,28 +2,23 @@ internal import Synchronization
 
 /// Which blocks of 64 KiB of a memory file are known to have no holes: what is read there needs no
 /// system call first. Blocks lose holes by being written to, and get them by `discard(_:)` alone.
-///
-/// Safe to share: all words are atomic, and the memory lives as long as the region's.
-@safe
-struct PopulatedBlocks: ~Copyable, @unchecked Sendable {
+struct PopulatedBlocks: ~Copyable, Sendable {
   private static var blockBytes: Int { 64 << 10 }
 
   private let byteCount: Int
-  private let wordCount: Int
-  private let words: UnsafeMutablePointer<Atomic<UInt64>>
+  private let words: FixedArray<Word>
   /// Changes before and after each removal. Not stored here: whoever looks whether there is such a table
   /// may read the whole value.
-  private let removals: UnsafeMutablePointer<Atomic<UInt64>>
+  private let removals: Reference<Word>
 
   init(byteCount: Int) {
     self.byteCount = byteCount
-    wordCount = byteCount / PopulatedBlocks.blockBytes / 64 + 1
-    unsafe words = .allocate(capacity: wordCount + 1)
-    for index in 0...wordCount { unsafe (words + index).initialize(to: Atomic(0)) }
-    unsafe removals = words + wordCount
+    let wordCount = byteCount / PopulatedBlocks.blockBytes / 64 + 1
+    words = FixedArray(count: wordCount + 1) { Word(0) }
+    removals = words.reference(wordCount)
   }
 
-  deinit { unsafe words.deallocate() }
+  deinit { unsafe words.free() }
 
   private func blocks(of range: Range<Int>) -> Range<Int> {
     let bytes = PopulatedBlocks.blockBytes
@@ -42,20 +37,20 @@ struct PopulatedBlocks: ~Copyable, @unchecked Sendable {
 
   private func contains(_ block: Int) -> Bool {
     // Relaxed: a stale answer is one that was right a moment ago; see `remove`.
-    unsafe words[block / 64].load(ordering: .relaxed) & 1 << UInt64(block % 64) != 0
+    words[block / 64].bits.load(ordering: .relaxed) & 1 << UInt64(block % 64) != 0
   }
 
   private func lookUp(_ block: Int, at address: UInt) -> Bool {
     // Acquiring: pairs with `remove`.
-    let before = unsafe removals.pointee.load(ordering: .acquiring)
+    let before = removals.value.bits.load(ordering: .acquiring)
     let start = block * PopulatedBlocks.blockBytes
     let count = min(PopulatedBlocks.blockBytes, byteCount - start)
     guard Kernel.isResident(address + UInt(start), count) else { return false }
     let bit = 1 << UInt64(block % 64) as UInt64
-    unsafe words[block / 64].bitwiseOr(bit, ordering: .sequentiallyConsistent)
+    words[block / 64].bits.bitwiseOr(bit, ordering: .sequentiallyConsistent)
     // A removal that has begun since, or was under way, may have cleared the bit before it was set.
-    if unsafe removals.pointee.load(ordering: .sequentiallyConsistent) != before {
-      unsafe words[block / 64].bitwiseAnd(~bit, ordering: .relaxed)
+    if removals.value.bits.load(ordering: .sequentiallyConsistent) != before {
+      words[block / 64].bits.bitwiseAnd(~bit, ordering: .relaxed)
     }
     return true
   }
@@ -63,9 +58,9 @@ struct PopulatedBlocks: ~Copyable, @unchecked Sendable {
   /// Forgets blocks, before a hole is made in them and again afterwards. A reader that goes by the bit
   /// meanwhile reads the page through the mapping: right, but it fills the hole again.
   func remove(_ range: Range<Int>) {
-    unsafe removals.pointee.add(1, ordering: .sequentiallyConsistent)
+    removals.value.bits.add(1, ordering: .sequentiallyConsistent)
     for block in blocks(of: range) {
-      unsafe words[block / 64].bitwiseAnd(
+      words[block / 64].bits.bitwiseAnd(
         ~(1 << UInt64(block % 64)), ordering: .sequentiallyConsistent)
     }
   }

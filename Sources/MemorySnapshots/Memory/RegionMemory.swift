@@ -19,34 +19,37 @@ struct RegionMemory: ~Copyable {
 
   private static var hugePageBytes: Int { 2 << 20 }
 
-  /// Maps new memory.
-  init(_ backing: MemoryRegion.Backing, byteCount: Int) throws(Errno) {
+  /// Maps a new memory file.
+  init(shared byteCount: Int) throws(Errno) {
+    let file = Descriptor(owning: try Kernel.createMemoryFile(byteCount))
+    let mapping = try Mapping(file: file.rawValue, byteCount: byteCount)
+    address = mapping.address
     self.byteCount = byteCount
+    isShared = true
     isOwned = true
+    self.file = consume file
+    populated = PopulatedBlocks(byteCount: byteCount)
+    self.mapping = consume mapping
     advice = nil
-    switch backing {
-    case .sharedMemory:
-      let file = Descriptor(owning: try Kernel.createMemoryFile(byteCount))
-      let mapping = try Mapping(file: file.rawValue, byteCount: byteCount)
-      address = mapping.address
-      isShared = true
-      self.file = consume file
-      populated = PopulatedBlocks(byteCount: byteCount)
-      self.mapping = consume mapping
-    case .anonymous:
-      let alignment =
-        byteCount >= RegionMemory.hugePageBytes ? RegionMemory.hugePageBytes : Kernel.pageSize
-      let mapping = try Mapping(anonymous: byteCount, alignedTo: alignment)
-      // EINVAL: a kernel without transparent huge pages.
-      try? Kernel.advise(mapping.address, byteCount, MADV_HUGEPAGE)
-      // Merging equal pages would take their protection off. EINVAL: a kernel without that.
-      try? Kernel.advise(mapping.address, byteCount, Kernel.doNotMerge)
-      address = mapping.address
-      isShared = false
-      file = nil
-      populated = nil
-      self.mapping = consume mapping
-    }
+  }
+
+  /// Maps new private memory, in huge pages where the kernel has them.
+  init(anonymous byteCount: Int) throws(Errno) {
+    let alignment =
+      byteCount >= RegionMemory.hugePageBytes ? RegionMemory.hugePageBytes : Kernel.pageSize
+    let mapping = try Mapping(anonymous: byteCount, alignedTo: alignment)
+    // EINVAL: a kernel without transparent huge pages.
+    try? Kernel.advise(mapping.address, byteCount, MADV_HUGEPAGE)
+    // Merging equal pages would take their protection off. EINVAL: a kernel without that.
+    try? Kernel.advise(mapping.address, byteCount, Kernel.doNotMerge)
+    address = mapping.address
+    self.byteCount = byteCount
+    isShared = false
+    isOwned = true
+    file = nil
+    populated = nil
+    self.mapping = consume mapping
+    advice = nil
   }
 
   /// Takes note of memory that stays the application's, and keeps it from forked children and from

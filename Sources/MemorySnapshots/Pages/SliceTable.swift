@@ -6,15 +6,13 @@ internal import Synchronization
 /// An *open* slice is not armed: none of its pages is protected, whatever their words say. All are
 /// open until the first snapshot, and again once the last has gone, if the region does not track
 /// changes when idle.
-///
-/// Safe to share: the words are atomic; they change under the region's control lock.
-@safe
-struct SliceTable: ~Copyable, @unchecked Sendable {
+/// They change under the region's control lock.
+struct SliceTable: ~Copyable, Sendable {
   static var bytes: Int { 64 << 20 }
 
   let count: Int
   let pagesPerSlice: Int
-  private let words: UnsafeMutablePointer<Atomic<UInt64>>
+  private let words: FixedArray<Word>
   private let openCount: Atomic<Int>
 
   private static var open: UInt64 { 1 << 63 }
@@ -23,21 +21,18 @@ struct SliceTable: ~Copyable, @unchecked Sendable {
   init(pageCount: Int, pageSize: Int) {
     pagesPerSlice = SliceTable.bytes / pageSize
     count = (pageCount + pagesPerSlice - 1) / pagesPerSlice
-    unsafe words = .allocate(capacity: count)
-    for index in 0..<count {
-      unsafe (words + index).initialize(to: Atomic(SliceTable.open | SliceTable.neverArmed))
-    }
+    words = FixedArray(count: count) { Word(SliceTable.open | SliceTable.neverArmed) }
     openCount = Atomic(count)
   }
 
-  deinit { unsafe words.deallocate() }
+  deinit { unsafe words.free() }
 
   var allClosed: Bool { openCount.load(ordering: .relaxed) == 0 }
 
   @_noLocks
   func isOpen(slice: Int) -> Bool {
     // Acquiring: pairs with `open(slice:)`.
-    unsafe words[slice].load(ordering: .acquiring) & SliceTable.open != 0
+    words[slice].bits.load(ordering: .acquiring) & SliceTable.open != 0
   }
 
   @_noLocks
@@ -45,28 +40,28 @@ struct SliceTable: ~Copyable, @unchecked Sendable {
 
   /// The epoch in which pages of the slice may have been written to without a fault, 0 for none.
   func untrackedEpoch(slice: Int, now epoch: UInt64) -> UInt64 {
-    let word = unsafe words[slice].load(ordering: .acquiring)
+    let word = words[slice].bits.load(ordering: .acquiring)
     if word & SliceTable.neverArmed != 0 { return 0 }
     return word & SliceTable.open != 0 ? epoch : word
   }
 
   @_noLocks
   func untrackedEpoch(ofClosedSliceWithPage page: Int) -> UInt64 {
-    unsafe words[page / pagesPerSlice].load(ordering: .relaxed)
+    words[page / pagesPerSlice].bits.load(ordering: .relaxed)
       & ~(SliceTable.open | SliceTable.neverArmed)
   }
 
   func open(slice: Int) {
-    let word = unsafe words[slice].load(ordering: .relaxed)
-    unsafe words[slice].store(word | SliceTable.open, ordering: .releasing)
+    let word = words[slice].bits.load(ordering: .relaxed)
+    words[slice].bits.store(word | SliceTable.open, ordering: .releasing)
     openCount.add(1, ordering: .relaxed)
   }
 
   /// Marks a slice as armed; `epoch` is the last in which it was open.
   func close(slice: Int, epoch: UInt64) {
-    let word = unsafe words[slice].load(ordering: .relaxed)
+    let word = words[slice].bits.load(ordering: .relaxed)
     let untracked = word & SliceTable.neverArmed != 0 ? 0 : epoch
-    unsafe words[slice].store(untracked, ordering: .releasing)
+    words[slice].bits.store(untracked, ordering: .releasing)
     openCount.subtract(1, ordering: .relaxed)
   }
 }

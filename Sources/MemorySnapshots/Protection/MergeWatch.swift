@@ -77,51 +77,5 @@ struct MergeWatch: ~Copyable {
   }
 
   @_noLocks
-  fileprivate func noteHarm() { hasHappened.store(true, ordering: .releasing) }
-}
-
-extension RegionState {
-  /// Takes note that writes may have gone unseen because pages were merged.
-  @_noLocks
-  func loseToMerging() {
-    merging.noteHarm()
-    // Releasing: the content that is published afterwards is not believed by whoever reads it.
-    isUnguarded.store(true, ordering: .releasing)
-  }
-
-  /// Checks that pages that are about to be published or un-protected have been protected up to now.
-  /// Their claims are the caller's, and the gate has been passed: nobody protects them anew.
-  @_noLocks
-  func confirmProtection(of pages: Range<Int>) {
-    guard !pages.isEmpty, merging.isPossible() else { return }
-    let count = Kernel.protectedPages(
-      address(ofPage: pages.lowerBound), pages.count, pageSize: pageSize)
-    if count < 0 ? !merging.trustsUnseen : count < pages.count { loseToMerging() }
-  }
-
-  /// Checks that pages that were read in their live place as of a snapshot were protected up to then.
-  @_noLocks
-  func confirmProtection(of pages: Range<Int>, since epoch: UInt64) {
-    guard merging.isPossible() else { return }
-    var page = pages.lowerBound
-    while page < pages.upperBound {
-      let start = page
-      while page < pages.upperBound, table.word(page).preserved < epoch { page += 1 }
-      var rest = start..<page
-      while !rest.isEmpty {
-        let count = Kernel.protectedPages(
-          address(ofPage: rest.lowerBound), rest.count, pageSize: pageSize)
-        if count < 0 {
-          if !merging.trustsUnseen { loseToMerging() }
-          return
-        }
-        if count == rest.count { break }
-        // A page is published before it is un-protected: if that was why, its word says so by now.
-        let open = rest.lowerBound + count
-        if table.word(open).preserved < epoch { return loseToMerging() }
-        rest = open + 1..<rest.upperBound
-      }
-      page += 1
-    }
-  }
+  func noteHarm() { hasHappened.store(true, ordering: .releasing) }
 }

@@ -30,11 +30,11 @@ extension MemoryRegion {
   /// The ranges of pages preserved in `epoch` or later of which `includes` is true.
   func changedRanges(since epoch: UInt64, where includes: (Int) -> Bool) -> [Range<Int>] {
     guard !isInForkedChild else { return [] }
-    if unsafe state.pointee.hasLostProtection() || (try? checkMerging("")) == nil {
+    if state.value.protection.isLost() || (try? checkMerging("")) == nil {
       return [0..<byteCount]
     }
     var ranges: [Range<Int>] = []
-    let pageSize = unsafe state.pointee.pageSize
+    let pageSize = state.value.layout.pageSize
     func append(_ pages: Range<Int>) {
       let start = pages.lowerBound * pageSize
       let end = pages.upperBound * pageSize
@@ -44,15 +44,15 @@ extension MemoryRegion {
         ranges.append(start..<end)
       }
     }
-    for slice in unsafe 0..<state.pointee.slices.count {
-      let pages = unsafe state.pointee.pages(ofSlice: slice)
-      let now = unsafe state.pointee.epoch.load(ordering: .acquiring)
-      if unsafe state.pointee.slices.untrackedEpoch(slice: slice, now: now) >= epoch {
+    for slice in 0..<state.value.protection.slices.count {
+      let pages = state.value.protection.pages(ofSlice: slice)
+      let now = state.value.timeline.epoch.load(ordering: .acquiring)
+      if state.value.protection.slices.untrackedEpoch(slice: slice, now: now) >= epoch {
         append(pages)
         continue
       }
       var rest = pages
-      while let run = unsafe state.pointee.table.nextRun(
+      while let run = state.value.versions.table.nextRun(
         preservedSince: epoch, in: rest, limit: rest.count)
       {
         for page in run where includes(page) { append(page..<page + 1) }

@@ -25,22 +25,22 @@ extension MemoryRegion {
   private func checkConsistency(isIdle: Bool) throws(SnapshotError) {
     let operation = "checkConsistency()"
     try checkProcess(operation)
-    if let fault = unsafe state.pointee.contradiction(isIdle: isIdle) {
+    if let fault = state.value.contradiction(isIdle: isIdle) {
       throw SnapshotError(
         .inconsistent, operation: operation,
         message: "\(fault); this is a bug in the library: please report it")
     }
-    if unsafe state.pointee.hasLostProtection() { return }
+    if state.value.protection.isLost() { return }
     guard let page = try firstUnprotectedPage(operation),
       // It may have been lost, as a whole, meanwhile.
-      unsafe !state.pointee.hasLostProtection()
+      !state.value.protection.isLost()
     else { return }
-    if unsafe state.pointee.merging.isPossible() {
-      unsafe state.pointee.loseToMerging()
+    if state.value.protection.merging.isPossible() {
+      state.value.protection.loseToMerging()
       throw protectionLost(operation)
     }
     // Releasing: as for descriptors that were closed.
-    unsafe state.pointee.isUnguarded.store(true, ordering: .releasing)
+    state.value.protection.noteLoss()
     throw SnapshotError(
       .protectionLost, operation: operation,
       message:
@@ -50,10 +50,10 @@ extension MemoryRegion {
   }
 
   private func firstUnprotectedPage(_ operation: String) throws(SnapshotError) -> Int? {
-    let entries = UnsafeMutableBufferPointer<UInt64>.allocate(capacity: 8192)
-    defer { unsafe entries.deallocate() }
+    let entries = FixedArray<UInt64>(count: 8192) { 0 }
+    defer { unsafe entries.free() }
     do {
-      return unsafe try state.pointee.firstUnprotectedPage(entries)
+      return try state.value.firstUnprotectedPage(entries)
     } catch {
       throw .systemCall("reading /proc/self/pagemap", error)
     }
@@ -62,13 +62,13 @@ extension MemoryRegion {
   /// Throws if pages that have not been written to, as far as is known, have lost their protection by
   /// being merged. Costs nothing where the kernel does not merge.
   func checkMerging(_ operation: String) throws(SnapshotError) {
-    guard unsafe state.pointee.merging.isPossible() else { return }
+    guard state.value.protection.merging.isPossible() else { return }
     do {
       guard try firstUnprotectedPage(operation) != nil else { return }
     } catch {
-      if unsafe state.pointee.merging.trustsUnseen { return }
+      if state.value.protection.merging.trustsUnseen { return }
     }
-    unsafe state.pointee.loseToMerging()
+    state.value.protection.loseToMerging()
     throw protectionLost(operation)
   }
 
@@ -77,13 +77,13 @@ extension MemoryRegion {
   func audit(isIdle: Bool = false) {
     #if DEBUG
       guard Auditing.isOn, !isInForkedChild,
-        unsafe !state.pointee.isExemptFromAudit.load(ordering: .relaxed)
+        !state.value.isExemptFromAudit.load(ordering: .relaxed)
       else { return }
       do {
         try checkConsistency(isIdle: isIdle)
       } catch {
         guard error.code == .protectionLost || error.code == .inconsistent else { return }
-        guard unsafe !state.pointee.merging.hasDoneHarm else { return }
+        guard !state.value.protection.merging.hasDoneHarm else { return }
         fatalError("\(error)")
       }
     #endif
@@ -91,7 +91,7 @@ extension MemoryRegion {
 
   /// Keeps a region that a test breaks on purpose from being checked.
   package func exemptFromAudit() {
-    unsafe state.pointee.isExemptFromAudit.store(true, ordering: .relaxed)
+    state.value.isExemptFromAudit.store(true, ordering: .relaxed)
   }
 }
 

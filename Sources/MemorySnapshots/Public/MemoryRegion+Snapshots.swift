@@ -22,23 +22,21 @@ extension MemoryRegion {
     let operation = "makeSnapshot()"
     try checkProcess(operation)
     try checkProtection(operation)
-    let record = UnsafeMutablePointer<SnapshotRecord>.allocate(capacity: 1)
-    unsafe record.initialize(to: SnapshotRecord())
+    let record = Reference(SnapshotRecord())
     // The error is put in words afterwards: under the lock, nothing allocates.
-    let failure: Errno? = unsafe state.pointee.control.withLock { snapshots in
-      guard unsafe state.pointee.epoch.load(ordering: .relaxed) < PageWord.maximumEpoch else {
+    let failure: Errno? = state.value.timeline.control.withLock { snapshots in
+      guard state.value.timeline.epoch.load(ordering: .relaxed) < PageWord.maximumEpoch else {
         return Errno(rawValue: EOVERFLOW)
       }
       do throws(Errno) {
-        try unsafe state.pointee.take(record, into: &snapshots)
+        try state.value.take(record, into: &snapshots)
         return nil
       } catch {
         return error
       }
     }
     if let failure {
-      unsafe record.deinitialize(count: 1)
-      unsafe record.deallocate()
+      unsafe record.free()
       if failure.rawValue == EOVERFLOW {
         throw SnapshotError(
           .outOfResources, operation: operation,
@@ -47,7 +45,7 @@ extension MemoryRegion {
       }
       throw .systemCall("ioctl(UFFDIO_WRITEPROTECT)", failure)
     }
-    return unsafe MemorySnapshot(of: self, record)
+    return MemorySnapshot(of: self, record)
   }
 
   /// Rolls the region back: every page that has changed since the snapshot gets its old content.
@@ -74,7 +72,7 @@ extension MemoryRegion {
     try checkMerging(operation)
     snapshot.pin()
     defer { snapshot.unpin() }
-    unsafe Rollback(state, snapshot.reader).run()
+    Rollback(state, snapshot.reader).run()
   }
 
   /// Says that the caller is about to write to `range`: keeps the old content now, in bulk, so that
@@ -110,7 +108,7 @@ extension MemoryRegion {
     try checkProcess(operation)
     let pages = try pages(in: range, operation)
     try checkProtection(operation)
-    let pageSize = unsafe state.pointee.pageSize
+    let pageSize = state.value.layout.pageSize
     guard range.lowerBound % pageSize == 0, range.upperBound % pageSize == 0 else {
       throw .invalidArgument(
         operation, "the range \(range) does not start and end at a page boundary (\(pageSize))")
@@ -136,18 +134,18 @@ extension MemoryRegion {
   private func preserve(
     _ pages: Range<Int>, _ cause: PreserveCause, _ body: (Range<Int>) -> Void
   ) {
-    let resolver = unsafe FaultResolver(region: state)
+    let resolver = FaultResolver(state)
     var page = pages.lowerBound
     while page < pages.upperBound {
       let saved = Kernel.blockSignals()
-      let reliefs = unsafe state.pointee.relief.number()
-      unsafe state.pointee.gate.enterWaiting()
+      let reliefs = state.value.budget.relief.count()
+      state.value.timeline.gate.enterWaiting()
       let end = min(page + MemoryRegion.pagesPerPass, pages.upperBound)
       let done = resolver.preserve(page..<end, cause)
       if done > page { body(page..<done) }
-      unsafe state.pointee.gate.leave()
+      state.value.timeline.gate.leave()
       Kernel.restoreSignals(saved)
-      if done < end { unsafe state.pointee.relief.wait(since: reliefs) }
+      if done < end { state.value.budget.relief.wait(since: reliefs) }
       page = done
     }
   }

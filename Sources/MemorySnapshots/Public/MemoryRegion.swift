@@ -36,13 +36,15 @@ public final class MemoryRegion: @unchecked Sendable {
   /// The options the region was made with.
   public let options: Options
 
-  let state: UnsafeMutablePointer<RegionState>
+  let state: Reference<RegionState>
   /// Changes in `deinit` alone.
   private(set) var memory: RegionMemory
   /// Changes in `deinit` alone.
   private var userfault: Userfaultfd?
   private let isUserModeOnly: Bool
-  private let handler: FaultHandler
+  private let fork: ForkMarker
+  /// How the region's faults get to the resolver.
+  let delivery: any Delivery
 
   /// Maps a new region of zeros.
   ///
@@ -73,7 +75,11 @@ public final class MemoryRegion: @unchecked Sendable {
     }
     let memory: RegionMemory
     do {
-      memory = try RegionMemory(options.backing, byteCount: padded / pageSize * pageSize)
+      let byteCount = padded / pageSize * pageSize
+      switch options.backing {
+      case .sharedMemory: memory = try RegionMemory(shared: byteCount)
+      case .anonymous: memory = try RegionMemory(anonymous: byteCount)
+      }
     } catch {
       throw .systemCall("mapping the region", error)
     }
@@ -121,7 +127,7 @@ public final class MemoryRegion: @unchecked Sendable {
     guard (1...64).contains(options.handlerThreadCount) else {
       throw .invalidArgument(operation, "handlerThreadCount is not between 1 and 64")
     }
-    if options.faultDelivery == .inline { features.insert(.signal) }
+    features.formUnion(options.faultDelivery.kind.feature)
     if offered.contains(.writeProtectUnpopulated) { features.insert(.writeProtectUnpopulated) }
     let userfault = try Userfaultfd(features: features)
     do {
@@ -144,20 +150,19 @@ public final class MemoryRegion: @unchecked Sendable {
       ? try FaultHandler.ownHandler(threadCount: options.handlerThreadCount)
       : try FaultHandler.sharedHandler()
     try handler.checkDescriptors(operation)
-    let state: UnsafeMutablePointer<RegionState>
+    let state: Reference<RegionState>
     do {
-      unsafe state = try RegionState.allocate(
-        memory, options, userfault,
+      state = try RegionState.allocate(
+        memory, options.traits, userfault,
         canProtectUnpopulated: features.contains(.writeProtectUnpopulated),
-        store: handler.state.pointee.store)
+        handler.state.value.store)
     } catch {
       throw .systemCall("mapping the page table", error)
     }
     do {
-      try unsafe handler.add(state)
+      delivery = try options.faultDelivery.kind.init(of: state, by: handler)
     } catch {
-      unsafe state.deinitialize(count: 1)
-      unsafe state.deallocate()
+      unsafe state.free()
       throw .systemCall("epoll_ctl", error)
     }
     // Never zero: a mapping has an address.
@@ -167,8 +172,8 @@ public final class MemoryRegion: @unchecked Sendable {
     self.memory = memory
     isUserModeOnly = userfault.method == .userModeOnly
     self.userfault = consume userfault
-    self.handler = handler
-    unsafe self.state = state
+    fork = handler.fork
+    self.state = state
   }
 
   deinit {
@@ -184,18 +189,17 @@ public final class MemoryRegion: @unchecked Sendable {
     // those taken before are answered still.
     if !memory.isOwned {
       do throws(Errno) {
-        try unsafe Kernel.unregister(state.pointee.descriptor, memory.address, memory.byteCount)
+        try Kernel.unregister(
+          state.value.protection.descriptor, memory.address, memory.byteCount)
       } catch {
         // Faults wait until the descriptor goes, which unregisters, too: at the end, but at once where
         // one would be a SIGBUS of nobody's.
-        if options.faultDelivery == .inline { _ = userfault.take() }
+        if !options.faultDelivery.kind.waitsUnanswered { _ = userfault.take() }
       }
     }
     // Where threads may still use the state, it stays.
-    let isUnused = unsafe handler.remove(state)
-    guard isUnused else { return }
-    unsafe state.deinitialize(count: 1)
-    unsafe state.deallocate()
+    let isUnused = delivery.end()
+    if isUnused { unsafe state.free() }
   }
 
   /// Prepares `range` for writing, as `prepareToWrite(_:)` does, and calls `body` with it.
@@ -230,10 +234,10 @@ public final class MemoryRegion: @unchecked Sendable {
 
   /// Whether faults that a system call takes are resolved; else the call fails with EFAULT.
   var resolvesFaultsOfSystemCalls: Bool {
-    options.faultDelivery == .handlerThread && !isUserModeOnly
+    options.faultDelivery.kind.reachesSystemCalls && !isUserModeOnly
   }
 
-  var isInForkedChild: Bool { handler.fork.isInChild }
+  var isInForkedChild: Bool { fork.isInChild }
 
   func checkProcess(_ operation: String) throws(SnapshotError) {
     if isInForkedChild { throw .usedAfterFork(operation) }
@@ -241,12 +245,12 @@ public final class MemoryRegion: @unchecked Sendable {
 
   /// Throws if writes have gone unseen.
   func checkProtection(_ operation: String) throws(SnapshotError) {
-    guard unsafe state.pointee.hasLostProtection() else { return }
+    guard state.value.protection.isLost() else { return }
     throw protectionLost(operation)
   }
 
   func protectionLost(_ operation: String) -> SnapshotError {
-    .protectionLost(operation, byMerging: unsafe state.pointee.merging.hasDoneHarm)
+    .protectionLost(operation, byMerging: state.value.protection.merging.hasDoneHarm)
   }
 
   /// What a failed call that needs the memory file means.
@@ -261,7 +265,7 @@ public final class MemoryRegion: @unchecked Sendable {
         operation, "the range \(range) is not inside the region's 0..<\(byteCount)")
     }
     guard !range.isEmpty else { return 0..<0 }
-    let pageSize = unsafe state.pointee.pageSize
+    let pageSize = state.value.layout.pageSize
     return range.lowerBound / pageSize..<(range.upperBound - 1) / pageSize + 1
   }
 }

@@ -69,8 +69,9 @@ extension MemorySnapshot {
       }
     }
     if !range.isEmpty {
-      unsafe region.state.pointee.confirmProtection(
-        of: try region.pages(in: range, operation), since: reader.epoch)
+      region.state.value.protection.confirm(
+        try region.pages(in: range, operation), since: reader.epoch,
+        region.state.value.versions.table)
     }
     // After reading: a page that was read in its live place was still protected.
     try region.checkProtection(operation)
@@ -88,7 +89,7 @@ extension MemorySnapshot {
     _ range: Range<Int>, to destination: UInt,
     _ copy: (_ page: Int, _ offset: Int, _ count: Int, _ destination: UInt) -> Void
   ) {
-    let pageSize = unsafe region.state.pointee.pageSize
+    let pageSize = region.state.value.layout.pageSize
     var position = range.lowerBound
     while position < range.upperBound {
       let offset = position % pageSize

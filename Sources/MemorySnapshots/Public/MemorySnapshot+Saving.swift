@@ -81,10 +81,10 @@ extension MemorySnapshot {
 
   private func beginConsuming(_ operation: String) throws(SnapshotError) {
     try region.checkProcess(operation)
-    if unsafe record.pointee.usage.beginConsuming() {
+    if record.value.usage.beginConsuming() {
       // What is handed out soon need not be preserved before.
-      if unsafe region.state.pointee.newestLiveEpoch.load(ordering: .relaxed) == reader.epoch {
-        unsafe region.state.pointee.hotPages.stop()
+      if region.state.value.timeline.newestLiveEpoch.load(ordering: .relaxed) == reader.epoch {
+        region.state.value.hotPages.stop()
       }
       return
     }
@@ -101,19 +101,19 @@ extension MemorySnapshot {
     // with it. Otherwise the neighbour may have been freed.
     guard (try? beginUse("consume", asConsumer: true)) != nil else { return }
     defer { endUse() }
-    let state = unsafe region.state
-    let pageSize = unsafe state.pointee.pageSize
-    let older = unsafe state.pointee.control.withLock { _ in
-      unsafe record.pointee.older?.pointee.epoch ?? 0
+    let state = region.state
+    let pageSize = state.value.layout.pageSize
+    let older = state.value.timeline.control.withLock { _ in
+      record.value.older?.value.epoch ?? 0
     }
     let saved = Kernel.blockSignals()
-    unsafe state.pointee.gate.enterWaiting()
+    state.value.timeline.gate.enterWaiting()
     // A newer snapshot needs the pages as they are.
-    if unsafe state.pointee.newestLiveEpoch.load(ordering: .relaxed) == reader.epoch {
-      unsafe FaultResolver(region: state).unprotect(
+    if state.value.timeline.newestLiveEpoch.load(ordering: .relaxed) == reader.epoch {
+      FaultResolver(state).unprotect(
         range.lowerBound / pageSize..<range.upperBound / pageSize, preservedSince: older)
     }
-    unsafe state.pointee.gate.leave()
+    state.value.timeline.gate.leave()
     Kernel.restoreSignals(saved)
   }
 
@@ -203,10 +203,10 @@ private struct HoleFinder {
     try region.checkProtection(operation)
     // A hole may have been filled since it was found, or made by `discard(_:)`: then its pages
     // have been preserved first, and the table tells.
-    let state = unsafe region.state
-    let pageSize = unsafe state.pointee.pageSize
+    let state = region.state
+    let pageSize = state.value.layout.pageSize
     let pages = range.lowerBound / pageSize..<(range.upperBound - 1) / pageSize + 1
-    return unsafe state.pointee.table.nextRun(
+    return state.value.versions.table.nextRun(
       preservedSince: snapshot.reader.epoch, in: pages, limit: 1) == nil
   }
 }

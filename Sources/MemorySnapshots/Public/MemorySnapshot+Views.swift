@@ -18,10 +18,10 @@ extension MemorySnapshot {
   func openImage(
     _ operation: String
   ) throws(SnapshotError) -> (index: Int, address: UInt)? {
-    let state = unsafe region.state
-    let isLimited = unsafe state.pointee.pageLimit != .max
+    let state = region.state
+    let isLimited = state.value.budget.isLimited
     guard region.memory.hasFile,
-      unsafe state.pointee.views.reserveKernelCopies(atMost: isLimited ? 1 : .max)
+      state.value.views.reserveKernelCopies(atMost: isLimited ? 1 : .max)
     else { return nil }
     let mapping: Mapping
     do throws(Errno) {
@@ -29,7 +29,7 @@ extension MemorySnapshot {
     } catch {
       // The number of the memory file was closed, or no other is left: a view needs no descriptor if it
       // is filled as it is read.
-      unsafe state.pointee.views.giveBackKernelCopies()
+      state.value.views.giveBackKernelCopies()
       return nil
     }
     do throws(SnapshotError) {
@@ -43,13 +43,13 @@ extension MemorySnapshot {
         fillView(index, at: address)
         return (index, address)
       case .hasChanged:
-        unsafe state.pointee.views.giveBackKernelCopies()
+        state.value.views.giveBackKernelCopies()
         return nil
       case .isFull:
         throw .tooManyViews(operation)
       }
     } catch {
-      unsafe state.pointee.views.giveBackKernelCopies()
+      state.value.views.giveBackKernelCopies()
       throw error
     }
   }
@@ -58,26 +58,20 @@ extension MemorySnapshot {
   func openMissing(
     _ operation: String
   ) throws(SnapshotError) -> (index: Int, address: UInt) {
-    let state = unsafe region.state
     let mapping = try mapMissing()
     let opening = openView(mapping.address, isCopiedByKernel: false, onlyIfUnchanged: false)
     guard case .opened(let index) = opening else {
-      if unsafe state.pointee.resolvesInline {
-        unsafe InlineFaults.remove(mapping.address, of: state)
-      }
+      region.delivery.stopWatchingView(mapping.address)
       throw .tooManyViews(operation)
     }
     return (index, mapping.release())
   }
 
   private func mapMissing() throws(SnapshotError) -> Mapping {
-    let state = unsafe region.state
     do throws(Errno) {
       let mapping = try Mapping(
-        missing: byteCount, descriptor: unsafe state.pointee.descriptor)
-      if unsafe state.pointee.resolvesInline {
-        try unsafe InlineFaults.add(mapping.address, byteCount, of: state)
-      }
+        missing: byteCount, descriptor: region.state.value.protection.descriptor)
+      try region.delivery.watchView(mapping.address)
       return mapping
     } catch {
       throw region.fileError("mapping a view", error)
@@ -95,20 +89,20 @@ extension MemorySnapshot {
   private func openView(
     _ address: UInt, isCopiedByKernel: Bool, onlyIfUnchanged: Bool
   ) -> Opening {
-    unsafe region.state.pointee.control.withLock { _ in
-      unsafe region.state.pointee.gate.close()
-      defer { unsafe region.state.pointee.openGate() }
-      let pages = unsafe 0..<region.state.pointee.pageCount
+    region.state.value.timeline.control.withLock { _ in
+      region.state.value.timeline.gate.close()
+      defer { region.state.value.openGate() }
+      let pages = 0..<region.state.value.layout.pageCount
       if onlyIfUnchanged,
-        unsafe region.state.pointee.table.nextRun(
+        region.state.value.versions.table.nextRun(
           preservedSince: reader.epoch, in: pages, limit: 1) != nil
       {
         return .hasChanged
       }
-      let index = unsafe region.state.pointee.views.open(
+      let index = region.state.value.views.open(
         address: address, epoch: reader.epoch, isCopiedByKernel: isCopiedByKernel)
       guard let index else { return .isFull }
-      unsafe record.pointee.pinCount += 1
+      record.value.pinCount += 1
       return .opened(index)
     }
   }
@@ -116,8 +110,8 @@ extension MemorySnapshot {
   /// Writes the pages that have changed before the view was opened into it. A page that changes
   /// meanwhile, while another view is open, may be counted twice until the view is closed.
   private func fillView(_ index: Int, at address: UInt) {
-    let state = unsafe region.state
-    let pageSize = unsafe state.pointee.pageSize
+    let state = region.state
+    let pageSize = state.value.layout.pageSize
     var filled = 0
     forEachChangedPage { page in
       let destination = address + UInt(page * pageSize)
@@ -130,49 +124,46 @@ extension MemorySnapshot {
       filled += 1
     }
     guard filled > 0 else { return }
-    unsafe state.pointee.views.entry(index).pointee.ownPages.add(filled, ordering: .relaxed)
-    unsafe state.pointee.counters.pagesCopiedByViews.add(filled, ordering: .relaxed)
-    unsafe state.pointee.counters.notePreserved(
-      state.pointee.preservedPages.add(filled, ordering: .relaxed).newValue)
+    state.value.views.entry(index).value.ownPages.add(filled, ordering: .relaxed)
+    state.value.counters.pagesCopiedByViews.add(filled, ordering: .relaxed)
+    state.value.counters.notePreserved(state.value.budget.add(pages: filled))
   }
 
   /// Takes a view away. Its memory goes with it, unless versions live there: then when the last of
   /// them goes. All of those serve this snapshot, which is in use, so none goes meanwhile.
   func closeView(_ index: Int, at address: UInt) {
-    let state = unsafe region.state
-    let held = unsafe state.pointee.control.withLock { _ in
-      unsafe state.pointee.gate.close()
-      unsafe state.pointee.views.close(index)
-      unsafe state.pointee.openGate()
-      unsafe record.pointee.pinCount -= 1
-      unsafe state.pointee.limitIsLifted.store(false, ordering: .relaxed)
-      let held = unsafe state.pointee.views.entry(index).pointee.heldVersions.load(
+    let state = region.state
+    let held = state.value.timeline.control.withLock { _ in
+      state.value.timeline.gate.close()
+      state.value.views.close(index)
+      state.value.openGate()
+      record.value.pinCount -= 1
+      state.value.budget.setLimit()
+      let held = state.value.views.entry(index).value.heldVersions.load(
         ordering: .relaxed)
-      if held > 0 { unsafe state.pointee.views.countRetired(1) }
+      if held > 0 { state.value.views.countRetired(1) }
       return held
     }
-    let own = unsafe state.pointee.views.entry(index).pointee.ownPages.load(ordering: .relaxed)
-    if unsafe state.pointee.views.entry(index).pointee.isCopiedByKernel {
-      unsafe state.pointee.preservedPages.subtract(own, ordering: .relaxed)
+    let own = state.value.views.entry(index).value.ownPages.load(ordering: .relaxed)
+    if state.value.views.entry(index).value.isCopiedByKernel {
+      state.value.budget.remove(pages: own)
     } else {
-      unsafe state.pointee.residentViewPages.subtract(own, ordering: .relaxed)
-      if unsafe state.pointee.resolvesInline { unsafe InlineFaults.remove(address, of: state) }
-      try? Kernel.unregister(unsafe state.pointee.descriptor, address, byteCount)
+      state.value.budget.residentViewPages.subtract(own, ordering: .relaxed)
+      region.delivery.stopWatchingView(address)
+      try? Kernel.unregister(state.value.protection.descriptor, address, byteCount)
     }
     if held > 0 {
       discardCopies(ofViewAt: address)
     } else {
       Kernel.unmap(address, byteCount)
-      unsafe state.pointee.views.giveBack(index)
+      state.value.views.giveBack(index)
     }
-    if unsafe state.pointee.isStarved.load(ordering: .acquiring) {
-      unsafe state.pointee.store.pointee.callKeeper()
-    }
+    state.value.budget.callKeeperIfStarved()
   }
 
   /// Gives back the pages of a closed view that are copies of pre-images kept elsewhere.
   private func discardCopies(ofViewAt address: UInt) {
-    let pageSize = unsafe region.state.pointee.pageSize
+    let pageSize = region.state.value.layout.pageSize
     var copies = 0..<0
     func discard() {
       guard !copies.isEmpty else { return }
@@ -192,9 +183,9 @@ extension MemorySnapshot {
   }
 
   private func forEachChangedPage(_ body: (Int) -> Void) {
-    let all = unsafe 0..<region.state.pointee.pageCount
+    let all = 0..<region.state.value.layout.pageCount
     var rest = all
-    while let run = unsafe region.state.pointee.table.nextRun(
+    while let run = region.state.value.versions.table.nextRun(
       preservedSince: reader.epoch, in: rest, limit: all.count)
     {
       for page in run { body(page) }

@@ -20,29 +20,26 @@ internal import SystemPackage
 ///
 /// Every method may be called from any thread.
 ///
-/// Safe to share: the record is guarded by the region's control lock and its own atomics, and is
-/// freed in `deinit`.
-@safe
-public final class MemorySnapshot: @unchecked Sendable {
+/// The record is guarded by the region's control lock and its own atomics, and is freed in `deinit`.
+public final class MemorySnapshot: Sendable {
   /// The region that this is a snapshot of.
   public let region: MemoryRegion
-  let record: UnsafeMutablePointer<SnapshotRecord>
+  let record: Reference<SnapshotRecord>
   let reader: SnapshotReader
 
-  init(of region: MemoryRegion, _ record: UnsafeMutablePointer<SnapshotRecord>) {
+  init(of region: MemoryRegion, _ record: Reference<SnapshotRecord>) {
     self.region = region
-    unsafe self.record = record
-    reader = unsafe SnapshotReader(region: region.state, epoch: record.pointee.epoch)
+    self.record = record
+    reader = SnapshotReader(region.state, epoch: record.value.epoch)
   }
 
   deinit {
     release()
     // The keeper may still be letting it go: all of it goes before the region can.
-    if unsafe record.pointee.usage.isInvalidated, !region.isInForkedChild {
-      unsafe region.state.pointee.finishDeparture()
+    if record.value.usage.isInvalidated, !region.isInForkedChild {
+      region.state.value.finishDeparture()
     }
-    unsafe record.deinitialize(count: 1)
-    unsafe record.deallocate()
+    unsafe record.free()
   }
 
   /// The number of bytes: the region's.
@@ -52,8 +49,8 @@ public final class MemorySnapshot: @unchecked Sendable {
   /// (`SnapshotError.Code.protectionLost`). Reading it throws then; what an open view shows may be wrong
   /// in the latter case.
   public var isInvalidated: Bool {
-    unsafe record.pointee.usage.isInvalidated
-      || !region.isInForkedChild && region.state.pointee.hasLostProtection()
+    record.value.usage.isInvalidated
+      || !region.isInForkedChild && region.state.value.protection.isLost()
   }
 
   /// Lets the snapshot go. Memory that no other snapshot needs is free at once, or as soon as
@@ -66,13 +63,13 @@ public final class MemorySnapshot: @unchecked Sendable {
   public func release() {
     guard !region.isInForkedChild else { return }
     region.audit()
-    if unsafe record.pointee.usage.release() { unsafe region.state.pointee.drop(record) }
+    if record.value.usage.release() { region.state.value.drop(record) }
   }
 
   /// Keeps the snapshot's pre-images in place until `endUse()`.
   func beginUse(_ operation: String, asConsumer: Bool = false) throws(SnapshotError) {
     do throws(SnapshotUsage.Refusal) {
-      try unsafe record.pointee.usage.begin(asConsumer: asConsumer)
+      try record.value.usage.begin(asConsumer: asConsumer)
     } catch {
       switch error {
       case .released: throw .released(operation)
@@ -82,23 +79,21 @@ public final class MemorySnapshot: @unchecked Sendable {
   }
 
   func endUse() {
-    if unsafe record.pointee.usage.end() { unsafe region.state.pointee.drop(record) }
+    if record.value.usage.end() { region.state.value.drop(record) }
   }
 
   /// Keeps the snapshot from being given up for as long as the caller may have to wait for room: the
   /// keeper would wait for the caller. In use.
   func pin() {
-    unsafe region.state.pointee.control.withLock { _ in unsafe record.pointee.pinCount += 1 }
+    region.state.value.timeline.control.withLock { _ in record.value.pinCount += 1 }
   }
 
   func unpin() {
-    let state = unsafe region.state
-    unsafe state.pointee.control.withLock { _ in
-      unsafe record.pointee.pinCount -= 1
-      unsafe state.pointee.limitIsLifted.store(false, ordering: .relaxed)
+    let state = region.state
+    state.value.timeline.control.withLock { _ in
+      record.value.pinCount -= 1
+      state.value.budget.setLimit()
     }
-    if unsafe state.pointee.isStarved.load(ordering: .acquiring) {
-      unsafe state.pointee.store.pointee.callKeeper()
-    }
+    state.value.budget.callKeeperIfStarved()
   }
 }

@@ -89,13 +89,16 @@ extension MemoryRegion {
   /// What the region has done so far. Reading it disturbs nobody; the figures are each of a recent
   /// moment, not all of the same.
   public var statistics: RegionStatistics {
-    let pageSize = isInForkedChild ? 0 : unsafe state.pointee.pageSize
-    return unsafe RegionStatistics(
-      state.pointee.counters, hotPages: state.pointee.hotPages.statistics,
+    let pageSize = isInForkedChild ? 0 : state.value.layout.pageSize
+    return RegionStatistics(
+      state.value.counters,
+      hotPages: RegionStatistics.HotPages(
+        hitPercentage: state.value.hotPages.measuredHitPercentage,
+        budget: state.value.hotPages.isEnabled ? state.value.hotPages.budget : 0),
       pageSize: pageSize,
-      preservedPages: state.pointee.preservedPages.load(ordering: .relaxed),
-      residentViewPages: state.pointee.residentViewPages.load(ordering: .relaxed),
-      poolBytes: isInForkedChild ? 0 : state.pointee.store.pointee.populatedBytes)
+      preservedPages: state.value.budget.keptPages.load(ordering: .relaxed),
+      residentViewPages: state.value.budget.residentViewPages.load(ordering: .relaxed),
+      poolBytes: isInForkedChild ? 0 : state.value.store.value.populatedBytes)
   }
 }
 

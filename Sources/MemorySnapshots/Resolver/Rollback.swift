@@ -1,7 +1,6 @@
 /// Rolls a region back to a snapshot that is in use and pinned.
-@safe
 struct Rollback {
-  private let region: UnsafeMutablePointer<RegionState>
+  private let region: Reference<RegionState>
   private let reader: SnapshotReader
 
   /// A page to be rolled back, and the address of its old content, 0 for zeros.
@@ -9,7 +8,7 @@ struct Rollback {
     let page: Int
     let source: UInt
   }
-  private typealias Changes = UnsafeMutableBufferPointer<Change>
+  private typealias Changes = FixedArray<Change>
 
   /// How many pages are rolled back between two passes of the gate: a snapshot that is being taken
   /// waits for as many at the most.
@@ -19,27 +18,28 @@ struct Rollback {
   /// How many pages before its turn the record of a page's version is fetched.
   private static var prefetchDistance: Int { 8 }
 
-  init(_ region: UnsafeMutablePointer<RegionState>, _ reader: SnapshotReader) {
-    unsafe self.region = region
+  init(_ region: Reference<RegionState>, _ reader: SnapshotReader) {
+    self.region = region
     self.reader = reader
   }
 
   func run() {
     unsafe withUnsafeTemporaryAllocation(of: Change.self, capacity: Rollback.pagesPerPass) {
-      changes in
-      let pageCount = unsafe region.pointee.pageCount
+      guard let memory = $0.baseAddress else { return }
+      let changes = unsafe Changes(count: $0.count, at: memory)
+      let pageCount = region.value.layout.pageCount
       var page = 0
       while page < pageCount {
         // Before the gate is passed: nothing that is found goes away meanwhile.
-        let (count, end) = unsafe find(changes, in: page..<pageCount)
+        let (count, end) = find(changes, in: page..<pageCount)
         let saved = Kernel.blockSignals()
-        let reliefs = unsafe region.pointee.relief.number()
-        unsafe region.pointee.gate.enterWaiting()
-        let starvedAt = unsafe apply(Changes(rebasing: changes[..<count]))
+        let reliefs = region.value.budget.relief.count()
+        region.value.timeline.gate.enterWaiting()
+        let starvedAt = apply(changes.prefix(count))
         Kernel.finishCopiesPastCache()
-        unsafe region.pointee.gate.leave()
+        region.value.timeline.gate.leave()
         Kernel.restoreSignals(saved)
-        if starvedAt != nil { unsafe region.pointee.relief.wait(since: reliefs) }
+        if starvedAt != nil { region.value.budget.relief.wait(since: reliefs) }
         page = starvedAt ?? end
       }
     }
@@ -51,7 +51,7 @@ struct Rollback {
     var budget = changes.count
     var rest = range
     while budget > 0,
-      let run = unsafe region.pointee.table.nextRun(
+      let run = region.value.versions.table.nextRun(
         preservedSince: reader.epoch, in: rest, limit: budget)
     {
       for page in run {
@@ -64,7 +64,7 @@ struct Rollback {
         case .zero: source = 0
         case .preimage(let address): source = address
         }
-        unsafe changes[count] = Change(page: page, source: source)
+        changes[count] = Change(page: page, source: source)
         count += 1
       }
       budget -= run.count
@@ -76,14 +76,14 @@ struct Rollback {
   /// Preserves what newer snapshots need and writes the old content back, neighbours together. The
   /// gate has been passed. Returns the page for which there was no slot, if any.
   private func apply(_ changes: Changes) -> Int? {
-    let resolver = unsafe FaultResolver(region: region)
+    let resolver = FaultResolver(region)
     var first = 0
     while first < changes.count {
-      let start = unsafe changes[first].page
+      let start = changes[first].page
       var end = first + 1
-      while unsafe end < changes.count && changes[end].page == start + end - first { end += 1 }
+      while end < changes.count && changes[end].page == start + end - first { end += 1 }
       let done = resolver.preserve(start..<start + end - first, .restore)
-      for index in first..<first + done - start { unsafe write(changes, index) }
+      for index in first..<first + done - start { write(changes, index) }
       if done < start + end - first { return done }
       first = end
     }
@@ -91,10 +91,10 @@ struct Rollback {
   }
 
   private func write(_ changes: Changes, _ index: Int) {
-    let change = unsafe changes[index]
-    let pageSize = unsafe region.pointee.pageSize
-    let live = unsafe region.pointee.address(ofPage: change.page)
-    let next = unsafe changes[min(index + 1, changes.count - 1)].source
+    let change = changes[index]
+    let pageSize = region.value.layout.pageSize
+    let live = region.value.layout.address(ofPage: change.page)
+    let next = changes[min(index + 1, changes.count - 1)].source
     if change.source == 0 {
       Kernel.zeroBytes(live, count: pageSize)
     } else if changes.count >= Rollback.leastPagesPastCache, next != 0 {

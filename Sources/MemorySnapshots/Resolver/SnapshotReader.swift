@@ -4,16 +4,14 @@ internal import Synchronization
 ///
 /// The snapshot that is read must be in use (`SnapshotUsage`), so that the version found is not
 /// freed; the links on the way to it may change at any time.
-///
-/// Safe to share: the region's state outlives every snapshot, and is guarded as described there.
-@safe
-struct SnapshotReader: @unchecked Sendable {
-  let region: UnsafeMutablePointer<RegionState>
+/// The region's state outlives every snapshot.
+struct SnapshotReader: Sendable {
+  let region: Reference<RegionState>
   let epoch: UInt64
 
   @_noLocks
-  init(region: UnsafeMutablePointer<RegionState>, epoch: UInt64) {
-    unsafe self.region = region
+  init(_ region: Reference<RegionState>, epoch: UInt64) {
+    self.region = region
     self.epoch = epoch
   }
 
@@ -31,31 +29,6 @@ struct SnapshotReader: @unchecked Sendable {
     }
   }
 
-  /// The version that serves the snapshot.
-  private struct Version {
-    let location: VersionLocation
-    let lower: UInt64
-    let isSpeculative: Bool
-
-    @_noLocks
-    init(location: VersionLocation, lower: UInt64, isSpeculative: Bool) {
-      self.location = location
-      self.lower = lower
-      self.isSpeculative = isSpeculative
-    }
-  }
-
-  private enum Walk {
-    case found(Version?)
-    /// Links have changed meanwhile.
-    case overtaken
-  }
-
-  /// How often a walk looks whether it has been overtaken by an unlinking.
-  private static var stepsPerCheck: Int {
-    @_noLocks get { 64 }
-  }
-
   @_noLocks
   func locate(_ page: Int) -> Source {
     guard let location = version(of: page)?.location else { return .live }
@@ -65,11 +38,11 @@ struct SnapshotReader: @unchecked Sendable {
   @_noLocks
   private func source(at location: VersionLocation, _ page: Int) -> Source {
     if let slot = location.slot {
-      return .preimage(unsafe region.pointee.store.pointee.pages.address(of: slot))
+      return .preimage(region.value.store.value.pages.address(of: slot))
     }
     guard let index = location.viewIndex else { return .zero }
-    let offset = UInt(unsafe page * region.pointee.pageSize)
-    return .preimage(unsafe region.pointee.views.entry(index).pointee.address + offset)
+    let offset = UInt(page * region.value.layout.pageSize)
+    return .preimage(region.value.views.entry(index).value.address + offset)
   }
 
   /// The epoch of the page's last preserving before the snapshot; `nil` if the page has not been
@@ -79,7 +52,7 @@ struct SnapshotReader: @unchecked Sendable {
   /// True if the page was preserved for this snapshot on a guess, and reads the same in a later
   /// snapshot (`nil`: in the live region): nobody has written anything new to it.
   func wasOnlyGuessed(_ page: Int, until later: SnapshotReader?) -> Bool {
-    version(of: page)?.isSpeculative == true && isSame(page, in: later)
+    version(of: page)?.isGuess == true && isSame(page, in: later)
   }
 
   /// What to write to the live page to roll it back; `.live` for nothing. A page that was preserved on
@@ -87,14 +60,11 @@ struct SnapshotReader: @unchecked Sendable {
   func contentToRestore(_ page: Int) -> Source {
     guard let version = version(of: page) else { return .live }
     let source = source(at: version.location, page)
-    return version.isSpeculative && isSame(page, source, .live) ? .live : source
+    return version.isGuess && isSame(page, source, .live) ? .live : source
   }
 
   /// Fetches what `locate` will need for a page.
-  func prefetch(_ page: Int) {
-    let newest = unsafe region.pointee.table.word(page).newestVersion
-    if newest != 0 { unsafe region.pointee.store.pointee.prefetchRecord(newest) }
-  }
+  func prefetch(_ page: Int) { region.value.versions.prefetch(page) }
 
   /// Whether the page reads the same in a later snapshot, or in the live region (`nil`).
   func isSame(_ page: Int, in later: SnapshotReader?) -> Bool {
@@ -108,8 +78,8 @@ struct SnapshotReader: @unchecked Sendable {
   }
 
   private func isSame(_ page: Int, _ one: Source, _ other: Source) -> Bool {
-    let count = unsafe region.pointee.pageSize
-    let live = unsafe region.pointee.address(ofPage: page)
+    let count = region.value.layout.pageSize
+    let live = region.value.layout.address(ofPage: page)
     switch (one, other) {
     case (.live, .live), (.zero, .zero): return true
     case (.preimage(let one), .preimage(let two)): return Kernel.isEqual(one, two, count: count)
@@ -125,7 +95,7 @@ struct SnapshotReader: @unchecked Sendable {
   @_noLocks
   func copy(_ page: Int, offset: Int, count: Int, to destination: UInt) {
     if copyPreimage(of: page, offset, count, to: destination) { return }
-    let live = unsafe region.pointee.address(ofPage: page)
+    let live = region.value.layout.address(ofPage: page)
     Kernel.copyBytes(from: live + UInt(offset), to: destination, count: count)
     copyIfPreserved(page, offset: offset, count: count, to: destination)
   }
@@ -155,46 +125,9 @@ struct SnapshotReader: @unchecked Sendable {
     return true
   }
 
-  /// The oldest version of the page whose interval reaches the snapshot.
+  /// The version that serves the snapshot; `nil` if the page has not been written to since.
   @_noLocks
   private func version(of page: Int) -> Version? {
-    var wait = unsafe BriefWait(region.pointee.briefWaiters)
-    defer { wait.end() }
-    while true {
-      // Acquiring: the links are read after the number.
-      let sequence = unsafe region.pointee.unlinkSequence.load(ordering: .acquiring)
-      let word = unsafe region.pointee.table.word(page)
-      if word.preserved < epoch { return nil }
-      if sequence & 1 == 0, case .found(let version) = walk(word.newestVersion, sequence) {
-        return version
-      }
-      wait.next()
-    }
-  }
-
-  @_noLocks
-  private func walk(_ newest: UInt32, _ sequence: UInt64) -> Walk {
-    var number = newest
-    var found: Version?
-    var steps = 0
-    while number != 0 {
-      let record = unsafe region.pointee.store.pointee.record(number)
-      if unsafe record.pointee.upper.load(ordering: .relaxed) < epoch { break }
-      found = Version(
-        location: VersionLocation(bits: unsafe record.pointee.location.load(ordering: .relaxed)),
-        lower: unsafe record.pointee.lower, isSpeculative: unsafe record.pointee.isSpeculative)
-      number = unsafe record.pointee.older.load(ordering: .relaxed)
-      steps += 1
-      if steps % SnapshotReader.stepsPerCheck == 0, !isCurrent(sequence) { return .overtaken }
-    }
-    return isCurrent(sequence) ? .found(found) : .overtaken
-  }
-
-  /// True if no link has changed since `sequence` was read.
-  @_noLocks
-  private func isCurrent(_ sequence: UInt64) -> Bool {
-    // The links were read before the number is read again.
-    atomicMemoryFence(ordering: .acquiring)
-    return unsafe region.pointee.unlinkSequence.load(ordering: .relaxed) == sequence
+    region.value.versions.find(page, asOf: epoch)
   }
 }

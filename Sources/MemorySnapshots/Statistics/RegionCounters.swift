@@ -51,25 +51,19 @@ struct RegionCounters: ~Copyable {
 }
 
 /// A `LatencyHistogram` that any thread may add to.
-///
-/// Safe to share: every bucket is atomic.
-@safe
-struct AtomicHistogram: ~Copyable, @unchecked Sendable {
-  private let buckets: UnsafeMutablePointer<Atomic<UInt64>>
+struct AtomicHistogram: ~Copyable, Sendable {
+  private let buckets: FixedArray<Word>
   private let maximum = Atomic<UInt64>(0)
 
   init() {
-    unsafe buckets = .allocate(capacity: LatencyHistogram.bucketCount)
-    for bucket in 0..<LatencyHistogram.bucketCount {
-      unsafe (buckets + bucket).initialize(to: Atomic(0))
-    }
+    buckets = FixedArray(count: LatencyHistogram.bucketCount) { Word(0) }
   }
 
-  deinit { unsafe buckets.deallocate() }
+  deinit { unsafe buckets.free() }
 
   @_noLocks
   func add(nanoseconds: UInt64) {
-    unsafe buckets[LatencyHistogram.bucket(of: nanoseconds)].add(1, ordering: .relaxed)
+    buckets[LatencyHistogram.bucket(of: nanoseconds)].bits.add(1, ordering: .relaxed)
     if nanoseconds > maximum.load(ordering: .relaxed) {
       maximum.max(nanoseconds, ordering: .relaxed)
     }
@@ -78,7 +72,7 @@ struct AtomicHistogram: ~Copyable, @unchecked Sendable {
   func read() -> LatencyHistogram {
     LatencyHistogram(
       counts: (0..<LatencyHistogram.bucketCount).map {
-        unsafe buckets[$0].load(ordering: .relaxed)
+        buckets[$0].bits.load(ordering: .relaxed)
       },
       maximum: maximum.load(ordering: .relaxed))
   }

@@ -35,7 +35,7 @@ struct Gate: Sendable {
     if now & Gate.closed != 0, now & Gate.countMask == 0 { word.wakeAll() }
   }
 
-  /// Leaves word that a fault was put aside because the gate is closed: `open()` will report it.
+  /// Notes that a fault was put aside because the gate is closed: `open()` will report it.
   /// False if the gate has opened meanwhile, and the fault can be resolved.
   @_noLocks
   func park() -> Bool {

@@ -1,106 +1,27 @@
-internal import Synchronization
-
 /// What the region knows of one snapshot. Allocated before the snapshot is taken, freed with its
 /// `MemorySnapshot`.
-@safe
-struct SnapshotRecord: ~Copyable {
+///
+/// Safe to share: the epoch is written once, before the record is shared; all other variables are reached
+/// under the control lock alone.
+struct SnapshotRecord: ~Copyable, Linked, @unchecked Sendable {
   var epoch: UInt64 = 0
-  /// Neighbours among the live snapshots. Under the control lock.
-  var older: UnsafeMutablePointer<SnapshotRecord>?
-  var newer: UnsafeMutablePointer<SnapshotRecord>?
-  /// The versions this snapshot owns: those whose newest needing snapshot it is. Under the control
-  /// lock.
+  /// Neighbours among the live snapshots.
+  var links = Links<SnapshotRecord>()
+  /// The versions this snapshot owns: those whose newest needing snapshot it is.
   var versions = VersionList()
-  /// Views that are open and restores under way: the snapshot must not be given up. Under the
-  /// control lock.
+  /// Views that are open and restores under way: the snapshot must not be given up.
   var pinCount = 0
-  /// The number of its departure, 0 as long as it is live. Under the control lock.
+  /// The number of its departure, 0 as long as it is live.
   var departure: UInt64 = 0
   let usage = SnapshotUsage()
+
+  var older: Reference<SnapshotRecord>? { links.previous }
+  var newer: Reference<SnapshotRecord>? { links.next }
 }
 
-/// A doubly linked list of versions, through their records.
-struct VersionList {
-  var first: UInt32 = 0
-  var last: UInt32 = 0
-  var count = 0
-
-  @_noLocks
-  init() {}
-
-  @_noLocks
-  init(first: UInt32, last: UInt32, count: Int) {
-    self.first = first
-    self.last = last
-    self.count = count
-  }
-}
-
-/// How a snapshot is being used: by how many operations and views, and whether it was released or
-/// invalidated. Its versions stay until it is released and nobody uses it any more.
-struct SnapshotUsage: ~Copyable {
-  private let word = Atomic<UInt32>(0)
-
-  private static var released: UInt32 { 1 << 31 }
-  private static var invalidated: UInt32 { 1 << 30 }
-  private static var consumed: UInt32 { 1 << 29 }
-  private static var countMask: UInt32 { consumed - 1 }
-
-  enum Refusal: Error {
-    case released
-    case invalidated
-  }
-
-  /// Acquiring and releasing throughout: what one user did to the snapshot's versions happens
-  /// before whatever the one who drops them does.
-  func begin(asConsumer: Bool = false) throws(Refusal) {
-    var seen = word.load(ordering: .acquiring)
-    while true {
-      if seen & SnapshotUsage.released != 0 { throw .released }
-      if seen & SnapshotUsage.consumed != 0, !asConsumer { throw .released }
-      if seen & SnapshotUsage.invalidated != 0 { throw .invalidated }
-      let (exchanged, original) = word.compareExchange(
-        expected: seen, desired: seen + 1, ordering: .acquiringAndReleasing)
-      if exchanged { return }
-      seen = original
-    }
-  }
-
-  /// Leaves the snapshot to one consumer, if nobody uses it: no other use can begin.
-  func beginConsuming() -> Bool {
-    word.compareExchange(
-      expected: 0, desired: SnapshotUsage.consumed, ordering: .acquiringAndReleasing
-    ).exchanged
-  }
-
-  /// True if the snapshot was released meanwhile and this was its last use: drop its versions.
-  func end() -> Bool {
-    let now = word.wrappingSubtract(1, ordering: .acquiringAndReleasing).newValue
-    return now & SnapshotUsage.countMask == 0 && now & SnapshotUsage.released != 0
-      && now & SnapshotUsage.invalidated == 0
-  }
-
-  /// True if nobody uses the snapshot: drop its versions.
-  func release() -> Bool {
-    let before = word.bitwiseOr(SnapshotUsage.released, ordering: .acquiringAndReleasing).oldValue
-    return before & ~SnapshotUsage.consumed == 0
-  }
-
-  /// True if nobody uses or has released the snapshot: drop its versions.
-  func invalidate() -> Bool {
-    let seen = word.load(ordering: .acquiring) & SnapshotUsage.consumed
-    return word.compareExchange(
-      expected: seen, desired: seen | SnapshotUsage.invalidated, ordering: .acquiringAndReleasing
-    ).exchanged
-  }
-
-  var isInvalidated: Bool {
-    word.load(ordering: .acquiring) & SnapshotUsage.invalidated != 0
-  }
-
-  /// Whether the snapshot was released and nobody uses it: no use can begin any more, and whoever
-  /// released it, or used it last, is about to drop its versions.
-  var isLeft: Bool {
-    word.load(ordering: .acquiring) & ~SnapshotUsage.consumed == SnapshotUsage.released
+extension Reference where Value == SnapshotRecord {
+  var value: SnapshotRecord {
+    @_noLocks unsafeAddress { unsafe UnsafePointer(pointer) }
+    @_noLocks nonmutating unsafeMutableAddress { unsafe pointer }
   }
 }

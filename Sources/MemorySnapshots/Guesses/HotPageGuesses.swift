@@ -6,7 +6,7 @@ internal import Synchronization
 /// A page that is preserved on a guess does not fault, so nobody knows whether it was written to. In
 /// every fourth interval nothing is guessed: the pages that recur and fault then are the hits. They
 /// stay known as recurring; the others are forgotten.
-struct HotPages: ~Copyable {
+struct HotPageGuesses: ~Copyable, Sendable {
   let isEnabled: Bool
   /// The most pages guessed after a snapshot.
   let budget: Int
@@ -31,16 +31,16 @@ struct HotPages: ~Copyable {
   /// Starts a new interval. Gate closed.
   func begin(epoch: UInt64) {
     guard isEnabled else { return }
-    if HotPages.isProving(epoch - 1), guessed.load(ordering: .relaxed) > 0 {
+    if HotPageGuesses.isProving(epoch - 1), guessed.load(ordering: .relaxed) > 0 {
       let share = hits.load(ordering: .relaxed) * 100 / guessed.load(ordering: .relaxed)
       hitPercentage.store(min(share, 100), ordering: .relaxed)
     }
     hits.store(0, ordering: .relaxed)
     let known = hitPercentage.load(ordering: .relaxed)
-    let isWorthIt = known < 0 || known >= HotPages.leastHitPercentage
+    let isWorthIt = known < 0 || known >= HotPageGuesses.leastHitPercentage
     // A verdict is not for ever: guess again, now and then.
     let isRetrial = epoch & 63 == 1
-    guard !HotPages.isProving(epoch), isWorthIt || isRetrial else {
+    guard !HotPageGuesses.isProving(epoch), isWorthIt || isRetrial else {
       cursor.store(.max, ordering: .relaxed)
       return
     }
@@ -53,17 +53,16 @@ struct HotPages: ~Copyable {
 
   /// Takes note of a fault on a page whose word was `word`.
   @_noLocks
-  func countFault(on word: PageWord, _ epoch: borrowing Atomic<UInt64>) {
-    let now = epoch.load(ordering: .relaxed)
-    if HotPages.isProving(now), word.recurs, word.preserved + 1 == now {
+  func countFault(on word: PageWord, now: UInt64) {
+    if HotPageGuesses.isProving(now), word.recurs, word.preserved + 1 == now {
       hits.add(1, ordering: .relaxed)
     }
   }
 
-  var statistics: RegionStatistics.HotPages {
+  /// Of the pages guessed, the share that was written to; `nil` before it was measured.
+  var measuredHitPercentage: Int? {
     let known = hitPercentage.load(ordering: .relaxed)
-    return RegionStatistics.HotPages(
-      hitPercentage: known < 0 ? nil : known, budget: isEnabled ? budget : 0)
+    return known < 0 ? nil : known
   }
 
   // MARK: - The keeper's side
@@ -79,55 +78,5 @@ struct HotPages: ~Copyable {
     let isDone = next == nil || sum >= budget
     _ = cursor.compareExchange(
       expected: page, desired: isDone ? .max : next ?? .max, ordering: .relaxed)
-  }
-}
-
-extension RegionState {
-  /// How many pages are preserved between two passes of the gate.
-  private static var hotPagesPerPass: Int { 256 }
-
-  /// Preserves the next few hot pages, if a snapshot asks for it. Keeper only. Returns after how many
-  /// nanoseconds there is more to do, less than zero for nothing.
-  func preserveHotPages(_ resolver: FaultResolver) -> Int64 {
-    guard let first = hotPages.nextPage else { return -1 }
-    guard gate.enter() else { return 1_000_000 }
-    defer { gate.leave() }
-    let now = epoch.load(ordering: .relaxed)
-    var next = first
-    var guessed = 0
-    if newestLiveEpoch.load(ordering: .relaxed) == now {
-      while guessed < RegionState.hotPagesPerPass,
-        let run = table.nextRun(
-          preservedSince: now - 1, in: next..<pageCount, limit: RegionState.hotPagesPerPass)
-      {
-        guessed += preserveHotPages(in: run, now, resolver)
-        next = run.upperBound
-      }
-    }
-    let isDone = guessed < RegionState.hotPagesPerPass
-    hotPages.advance(from: first, to: isDone ? nil : next, guessed: guessed)
-    return hotPages.nextPage == nil ? -1 : 0
-  }
-
-  private func preserveHotPages(
-    in run: Range<Int>, _ now: UInt64, _ resolver: FaultResolver
-  ) -> Int {
-    var done = 0
-    var page = run.lowerBound
-    while page < run.upperBound {
-      let start = page
-      while page < run.upperBound, isHot(page, now) { page += 1 }
-      if page > start {
-        done += resolver.preserveHotPages(start..<page)
-      } else {
-        page += 1
-      }
-    }
-    return done
-  }
-
-  private func isHot(_ page: Int, _ now: UInt64) -> Bool {
-    let word = table.word(page)
-    return word.isFree && word.recurs && word.preserved + 1 == now
   }
 }
