@@ -159,7 +159,7 @@ enum FaultHandlerThread {
     case .resolved:
       region.value.counters.serviceTime.add(
         nanoseconds: Kernel.nanoseconds() &- start)
-    case .duplicate, .alreadyOpen, .underWay:
+    case .duplicate, .alreadyUnprotected, .underWay:
       region.value.counters.duplicateMessages.add(1, ordering: .relaxed)
     case .parkedAtGate, .starved:
       region.value.counters.parkedFaults.add(1, ordering: .relaxed)

@@ -17,17 +17,17 @@ extension Protection {
     return first..<min(first + slices.pagesPerSlice, layout.pageCount)
   }
 
-  /// Write-protects every page that is not: whole slices that are open, and of the others the pages
+  /// Write-protects every page that is not: whole slices that are not armed, and of the others the pages
   /// preserved in the newest epoch, `now`.
   ///
-  /// - Complexity: O(pages written to since the newest snapshot + open slices).
+  /// - Complexity: O(pages written to since the newest snapshot + slices not armed).
   func protectDirty(_ table: borrowing PageTable, now: UInt64) throws(Errno) {
     var slice = 0
     var slicesPerCall = 1
     while slice < slices.count {
-      if !slices.allClosed, slices.isOpen(slice: slice) {
+      if !slices.areAllArmed, !slices.isArmed(slice: slice) {
         let last = min(slice + slicesPerCall, slices.count)
-        let end = (slice..<last).first { !slices.isOpen(slice: $0) } ?? last
+        let end = (slice..<last).first { slices.isArmed(slice: $0) } ?? last
         let start = Kernel.nanoseconds()
         try protect(pages(ofSlice: slice).lowerBound..<pages(ofSlice: end - 1).upperBound)
         let wasShort = Kernel.nanoseconds() - start < Protection.shortCall
@@ -35,8 +35,8 @@ extension Protection {
         slice = end
       } else {
         let start = slice * slices.pagesPerSlice
-        slice = slices.allClosed ? slices.count : slice
-        while slice < slices.count, !slices.isOpen(slice: slice) { slice += 1 }
+        slice = slices.areAllArmed ? slices.count : slice
+        while slice < slices.count, slices.isArmed(slice: slice) { slice += 1 }
         let pages = start..<min(slice * slices.pagesPerSlice, layout.pageCount)
         try protectDirty(pages, table, now)
       }
@@ -44,10 +44,10 @@ extension Protection {
   }
 
   /// Marks all slices as armed, after a successful `protectDirty`.
-  func closeSlices(now: UInt64) {
-    guard !slices.allClosed else { return }
-    for slice in 0..<slices.count where slices.isOpen(slice: slice) {
-      slices.close(slice: slice, epoch: now)
+  func armSlices(now: UInt64) {
+    guard !slices.areAllArmed else { return }
+    for slice in 0..<slices.count where !slices.isArmed(slice: slice) {
+      slices.arm(slice: slice, epoch: now)
     }
   }
 
@@ -79,7 +79,7 @@ extension Protection {
   func unprotectDirty(_ table: borrowing PageTable, now: UInt64) {
     for slice in 0..<slices.count {
       let pages = pages(ofSlice: slice)
-      if slices.isOpen(slice: slice) {
+      if !slices.isArmed(slice: slice) {
         unprotect(pages)
         continue
       }

@@ -101,9 +101,9 @@ extension Protection {
         }
         if count == rest.count { break }
         // A page is published before it is un-protected: if that was why, its word says so by now.
-        let open = rest.lowerBound + count
-        if table.word(open).preserved < epoch { return loseToMerging() }
-        rest = open + 1..<rest.upperBound
+        let unprotected = rest.lowerBound + count
+        if table.word(unprotected).preserved < epoch { return loseToMerging() }
+        rest = unprotected + 1..<rest.upperBound
       }
       page += 1
     }

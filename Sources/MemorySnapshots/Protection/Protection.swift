@@ -68,7 +68,7 @@ struct Protection: ~Copyable, Sendable {
   }
 
   /// Lifts protection and wakes the threads that wait for it. Where the kernel refuses, a fault on a
-  /// page that is taken for open is answered by un-protecting that page.
+  /// page that is taken for unprotected is answered by un-protecting that page.
   @_noLocks
   func unprotect(_ pages: Range<Int>) { _ = change(pages, protects: false) }
 

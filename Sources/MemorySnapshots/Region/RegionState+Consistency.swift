@@ -7,7 +7,7 @@ extension RegionState {
   /// The first page whose word says that it is protected and that the kernel lets be written to.
   ///
   /// Reads the kernel's entries first and the words afterwards: a page is published before it is
-  /// un-protected, so one that is found open is found published, too. Only a snapshot that is taken in
+  /// un-protected, so one that is found unprotected is found published, too. Only a snapshot that is taken in
   /// between makes this look wrong; with the gate closed, the second look is exact.
   ///
   /// - Parameter entries: Room for as many pagemap entries as are to be read at once.
@@ -15,7 +15,7 @@ extension RegionState {
     _ entries: FixedArray<UInt64>
   ) throws(Errno) -> Int? {
     let slices = 0..<protection.slices.count
-    for slice in slices where !protection.slices.isOpen(slice: slice) {
+    for slice in slices where protection.slices.isArmed(slice: slice) {
       let all = protection.pages(ofSlice: slice)
       for start in stride(from: all.lowerBound, to: all.upperBound, by: entries.count) {
         let part = start..<min(start + entries.count, all.upperBound)
@@ -41,7 +41,7 @@ extension RegionState {
     return pages.first { page in
       let entry = entries[page - pages.lowerBound]
       return entry & Kernel.writeProtectedBit == 0 && versions.table.word(page).preserved < now
-        && !protection.slices.isOpen(page: page)
+        && protection.slices.isArmed(page: page)
     }
   }
 
@@ -91,7 +91,7 @@ extension RegionState {
     guard keptPages <= counted, !isIdle || counted == 0 else {
       return "the pre-images are not as many as were counted"
     }
-    guard count == 0 || protection.slices.allClosed else {
+    guard count == 0 || protection.slices.areAllArmed else {
       return "a slice is not protected though a snapshot lives"
     }
     return nil

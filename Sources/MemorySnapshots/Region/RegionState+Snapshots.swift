@@ -24,7 +24,7 @@ extension RegionState {
       protection.unprotectDirty(versions.table, now: now)
       throw error
     }
-    protection.closeSlices(now: now)
+    protection.armSlices(now: now)
     // The versions made so far belong to the snapshot that was the newest.
     if let newest = snapshots.newest {
       versions.append(versions.takeNew(), to: &newest.value.versions)

@@ -15,13 +15,15 @@ struct FaultResolver: Sendable {
 
   /// What became of a fault.
   enum Outcome {
-    /// The page is open to writes, and its waiters are awake.
+    /// The page can be written to, and its waiters are awake.
     case resolved
-    /// Somebody else had resolved the same page: it was opened again, and its waiters are awake.
+    /// Somebody else has resolved the same page, and the kernel refuses to un-protect it once more: its
+    /// waiters are awake.
     case duplicate
-    /// Somebody else has resolved it, or nothing protects the page: it can be written to.
-    case alreadyOpen
-    /// Somebody else is resolving the same page, and will open it or wake its waiters.
+    /// Somebody else has resolved it, or nothing protects the page: it can be written to, and its
+    /// waiters are awake.
+    case alreadyUnprotected
+    /// Somebody else is resolving the same page, and will un-protect it or wake its waiters.
     case underWay
     /// The gate is closed: whoever opens it wakes the thread, which faults anew.
     case parkedAtGate
@@ -61,10 +63,11 @@ struct FaultResolver: Sendable {
     while true {
       let word = region.value.versions.table.word(page)
       if needsNoPreserving(page, word) {
-        // Published, so the page may be opened, whoever holds the claim. Dropping the message here
+        // Published, so the page may be un-protected, whoever holds the claim. Dropping the message here
         // would lose a wake-up: the thread may have fallen asleep after the holder's un-protecting,
         // because the kernel lets it sleep on any page that is not writable yet.
-        return region.value.protection.unprotectOrWake(page..<page + 1) ? .alreadyOpen : .duplicate
+        return region.value.protection.unprotectOrWake(page..<page + 1)
+          ? .alreadyUnprotected : .duplicate
       }
       switch word.claim {
       case .resolving:
@@ -145,6 +148,6 @@ struct FaultResolver: Sendable {
   @_noLocks
   func needsNoPreserving(_ page: Int, _ word: PageWord) -> Bool {
     word.preserved == region.value.timeline.epoch.load(ordering: .relaxed)
-      || region.value.protection.slices.isOpen(page: page)
+      || !region.value.protection.slices.isArmed(page: page)
   }
 }

@@ -24,13 +24,13 @@ struct InlineResolver {
       region.value.timeline.gate.enterWaiting()
       let outcome = resolver.resolveInsideGate(page)
       // Before the gate is left, so that no snapshot protects the page again.
-      let isOurs = if case .alreadyOpen = outcome { isWritable(page) } else { true }
+      let isOurs = if case .alreadyUnprotected = outcome { isWritable(page) } else { true }
       region.value.timeline.gate.leave()
       switch outcome {
       case .resolved:
         region.value.counters.serviceTime.add(nanoseconds: Kernel.nanoseconds() &- began)
         return true
-      case .duplicate, .alreadyOpen:
+      case .duplicate, .alreadyUnprotected:
         region.value.counters.duplicateMessages.add(1, ordering: .relaxed)
         return isOurs
       case .underWay:

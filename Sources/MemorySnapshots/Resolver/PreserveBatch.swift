@@ -133,7 +133,7 @@ struct PreserveBatch {
   private func version(
     ofPage page: Int, _ word: PageWord, _ location: VersionLocation
   ) -> Version {
-    let untracked = region.value.protection.slices.untrackedEpoch(ofClosedSliceWithPage: page)
+    let untracked = region.value.protection.slices.untrackedEpoch(ofArmedSliceWithPage: page)
     return Version(
       location: location, lower: max(word.preserved, untracked), isGuess: cause.isGuess)
   }
