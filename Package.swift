@@ -88,6 +88,7 @@ let package = Package(
       swiftSettings: swiftSettings),
     .target(
       name: "PageCount",
+      dependencies: ["ScenarioSupport"],
       path: "Tests/PageCount",
       resources: [.copy("count.py")],
       swiftSettings: swiftSettings),

@@ -94,7 +94,7 @@ extension CausalController {
   /// Pages that differ between two snapshots must be among those reported as changed.
   mutating func compareChanges() throws {
     guard let (earlier, later) = arena.shelf.chooseTwo(&random) else { return }
-    let reported = later.snapshot.changedRanges(since: earlier.snapshot)
+    let reported = try later.snapshot.changedRanges(since: earlier.snapshot)
     let pages = Set(
       reported.flatMap { $0.lowerBound / stressPageSize..<$0.upperBound / stressPageSize })
     let isGone = later.isGone || earlier.isGone

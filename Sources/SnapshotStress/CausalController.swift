@@ -3,12 +3,6 @@ internal import MemorySnapshots
 internal import Synchronization
 internal import SystemPackage
 
-/// A view that can be kept beside its snapshot.
-final class StressView: Sendable {
-  let view: SnapshotView
-  init(_ snapshot: MemorySnapshot) throws(SnapshotError) { view = try snapshot.makeView() }
-}
-
 /// A snapshot of a causal region, and what the oracle says about it.
 final class CausalKept: StressKept {
   let snapshot: MemorySnapshot
@@ -17,7 +11,7 @@ final class CausalKept: StressKept {
   let written: [Int]
   let handOvers: [Int]
   let control: [UInt64]
-  let view = StressGuarded<StressView?>(nil)
+  let view = StressGuarded<SnapshotView?>(nil)
 
   init(
     _ snapshot: MemorySnapshot, _ image: StressImage, _ arena: CausalArena, _ lanes: [StressLane],
@@ -116,8 +110,8 @@ struct CausalController {
     let snapshot = try arena.region.makeSnapshot()
     arena.journal.count { $0.snapshots += 1 }
     if random.chance(2) {
-      let view = try StressView(snapshot)
-      unsafe view.view.withUnsafeBytes { unsafe image.copy($0) }
+      let view = try snapshot.makeView()
+      unsafe view.withUnsafeBytes { unsafe image.copy($0) }
       arena.journal.count { $0.views += 1 }
     } else {
       try image.read(snapshot)
@@ -147,8 +141,8 @@ struct CausalController {
   /// Opens a view, or reads the one that is open and sometimes closes it.
   private mutating func view(_ kept: CausalKept) throws {
     let existing = kept.view.withLock { $0 }
-    let view = try existing ?? StressView(kept.snapshot)
-    unsafe view.view.withUnsafeBytes { unsafe image.copy($0) }
+    let view = try existing ?? kept.snapshot.makeView()
+    unsafe view.withUnsafeBytes { unsafe image.copy($0) }
     compare(kept, "view")
     if random.chance(2) {
       kept.closeView()
@@ -175,8 +169,8 @@ struct CausalController {
 
   private mutating func consume(_ kept: CausalKept) throws {
     guard kept.view.withLock({ $0 == nil }), arena.shelf.take(kept) else { return }
-    try unsafe kept.snapshot.consume { bytes, range in
-      unsafe image.copy(bytes, at: range.lowerBound)
+    try kept.snapshot.consume { bytes, range in
+      unsafe bytes.withUnsafeBytes { unsafe image.copy($0, at: range.lowerBound) }
     }
     compare(kept, "consume(_:)")
     arena.journal.count { $0.consumes += 1 }

@@ -20,13 +20,13 @@ struct AdoptingTests {
     if let region {
       region.fillPages(0..<16, with: 1)
       let snapshot = try region.makeSnapshot()
-      let view = try ViewBox(snapshot)
+      let view = try snapshot.makeView()
       try await onThread { region.fillPages(8..<24, with: 2) }
       try region.discard(0..<pageSize)
       let expected = (0..<region.byteCount).map { $0 < 16 * pageSize ? UInt8(1) : 0 }
       #expect(areEqual(try snapshot.bytes(in: 0..<region.byteCount), expected))
-      #expect(areEqual(view.view.bytes(in: 0..<region.byteCount), expected))
-      #expect(pages(of: region.changedRanges(since: snapshot)) == Set([0] + (8..<24)))
+      #expect(areEqual(view.bytes(in: 0..<region.byteCount), expected))
+      #expect(try pages(of: region.changedRanges(since: snapshot)) == Set([0] + (8..<24)))
       let later = try region.makeSnapshot()
       try region.restore(to: snapshot)
       #expect(areEqual(region.bytes(in: 0..<region.byteCount), expected))

@@ -26,11 +26,11 @@ struct ConsumingTests {
     }
     var next = 0
     var wrongPages: [Int] = []
-    try unsafe snapshot.consume { bytes, range in
+    try snapshot.consume { bytes, range in
       #expect(range.lowerBound == next)
       next = range.upperBound
       for page in range.lowerBound / pageSize..<range.upperBound / pageSize {
-        let value = unsafe bytes.load(
+        let value = unsafe bytes.unsafeLoad(
           fromByteOffset: page * pageSize - range.lowerBound, as: UInt64.self)
         if value != UInt64(page + 1) { wrongPages.append(page) }
       }
@@ -54,7 +54,7 @@ struct ConsumingTests {
     ) { $0.tracksChangesWhenIdle = true }
     region.fillPages(0..<pages, with: 1)
     let snapshot = try region.makeSnapshot()
-    try unsafe snapshot.consume { _, range in
+    try snapshot.consume { _, range in
       let faults = region.statistics.writeFaults
       for page in 0..<range.lowerBound / pageSize { region[page] = 2 }
       #expect(region.statistics.writeFaults == faults)
@@ -83,19 +83,37 @@ struct ConsumingTests {
   }
 
   @Test(
+    "What the closure throws arrives as it is, apart from the library's errors",
+    arguments: RegionMode.tested)
+  func ownError(_ mode: RegionMode) throws {
+    struct Full: Error, Equatable { let after: Int }
+    let region = try MemoryRegion(pages: 64, mode)
+    region.fillPages(0..<64, with: 1)
+    let snapshot = try region.makeSnapshot()
+    let error = #expect(throws: ClosureError<Full>.self) {
+      try snapshot.consume { bytes, range throws(Full) in
+        if range.lowerBound > 0 { throw Full(after: bytes.byteCount) }
+      }
+    }
+    #expect(error == .closure(Full(after: 64 << 10)))
+    #expect(error?.description == "\(Full(after: 64 << 10))")
+    #expect(throws: SnapshotError.self) { try snapshot.word(ofPage: 0) }
+    #expect(region.statistics.snapshotsLive == 0)
+  }
+
+  @Test(
     "A snapshot with an open view is not consumed, and stays as it is",
     arguments: RegionMode.tested)
   func refusesViews(_ mode: RegionMode) throws {
     let region = try MemoryRegion(pages: 4, mode)
     region[1] = 5
     let snapshot = try region.makeSnapshot()
-    let view = try ViewBox(snapshot)
-    let error = #expect(throws: SnapshotError.self) {
-      try unsafe snapshot.consume { _, _ in }
-    }
-    #expect(error?.code == .invalidArgument)
+    let view = try snapshot.makeView()
+    let error = #expect(throws: ClosureError<Never>.self) { try snapshot.consume { _, _ in } }
+    guard case .snapshot(let refusal)? = error else { return }
+    #expect(refusal.code == .invalidArgument)
     region[1] = 6
-    #expect(view.view.word(ofPage: 1) == 5)
+    #expect(view.word(ofPage: 1) == 5)
     #expect(try snapshot.word(ofPage: 1) == 5)
   }
 
@@ -109,14 +127,15 @@ struct ConsumingTests {
     var older: MemorySnapshot? = try region.makeSnapshot()
     let consumed = try region.makeSnapshot()
     var parts = 0
-    let error = #expect(throws: SnapshotError.self) {
-      try unsafe consumed.consume { _, _ in
+    let error = #expect(throws: ClosureError<Never>.self) {
+      try consumed.consume { _, _ in
         parts += 1
         consumed.release()
         older = nil
       }
     }
-    #expect(error?.code == .released)
+    guard case .snapshot(let refusal)? = error else { return }
+    #expect(refusal.code == .released)
     #expect(parts == 1)
     #expect(older == nil)
     #expect(region.statistics.snapshotsLive == 0)

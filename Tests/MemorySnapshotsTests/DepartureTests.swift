@@ -217,7 +217,7 @@ struct DepartureTests {
     private struct Past: Sendable {
       let snapshot: MemorySnapshot
       let words: [UInt64]
-      var view: ViewBox?
+      var view: SnapshotView?
     }
     private struct State: Sendable {
       var random: SeededGenerator
@@ -311,8 +311,8 @@ struct DepartureTests {
       let index = state.withLock { $0.past.isEmpty ? nil : $0.random.below($0.past.count) }
       guard let index else { return }
       let past = state.withLock { $0.past[index] }
-      let view = past.view == nil ? try? ViewBox(past.snapshot) : nil
-      let old: ViewBox? = state.withLock { state in
+      let view = past.view == nil ? try? past.snapshot.makeView() : nil
+      let old: SnapshotView? = state.withLock { state in
         defer { state.past[index].view = view }
         return state.past[index].view
       }
@@ -326,7 +326,7 @@ struct DepartureTests {
     private func check(_ past: Past) throws {
       let pages = 0..<SteppingModel.pageCount
       if let view = past.view {
-        #expect(pages.allSatisfy { view.view.word(ofPage: $0) == past.words[$0] }, "\(context)")
+        #expect(pages.allSatisfy { view.word(ofPage: $0) == past.words[$0] }, "\(context)")
       }
       do {
         let words = try pages.map { try past.snapshot.word(ofPage: $0) }

@@ -22,14 +22,14 @@ struct ForeignWritesTests {
     region.fillPages(0..<4, with: 1)
     let old = region[2]
     let snapshot = try region.makeSnapshot()
-    let view = try ViewBox(snapshot)
+    let view = try snapshot.makeView()
     let value: UInt64 = 0x0202_0202_0202_0202
     let isWritten = try await onThread {
       try ForeignWritesTests.write(value, by: way, to: region)
     }
     #expect(region[2] == (isWritten ? value : old))
     #expect(try snapshot.word(ofPage: 2) == old)
-    #expect(view.view.word(ofPage: 2) == old)
+    #expect(view.word(ofPage: 2) == old)
     if mode.letsSystemCallsWrite, way != .ptrace, way != .procMem, way != .processVM,
       way != .ioUring
     {

@@ -79,11 +79,22 @@ struct GuessedPagesTests {
     let first = try region.makeSnapshot()
     for page in 10..<14 { region[page] = 2 }
     #expect(region.statistics.pagesCopied.ahead > 0)
-    #expect(region.changedRanges(since: first) == [10 * pageSize..<14 * pageSize])
+    #expect(try region.changedRanges(since: first) == [10 * pageSize..<14 * pageSize])
     let second = try region.makeSnapshot()
     region[100] = 3
-    #expect(second.changedRanges(since: first) == [10 * pageSize..<14 * pageSize])
-    #expect(region.changedRanges(since: second) == [100 * pageSize..<101 * pageSize])
+    #expect(try second.changedRanges(since: first) == [10 * pageSize..<14 * pageSize])
+    #expect(try region.changedRanges(since: second) == [100 * pageSize..<101 * pageSize])
+  }
+
+  @Test("Before two intervals are over, nothing recurs, and no page is looked at")
+  func firstIntervals() {
+    let hotPages = HotPageGuesses(isEnabled: true, budget: 8)
+    for epoch in 1...2 as ClosedRange<UInt64> {
+      hotPages.begin(epoch: epoch)
+      #expect(hotPages.nextPage == nil, "epoch \(epoch)")
+    }
+    hotPages.begin(epoch: 3)
+    #expect(hotPages.nextPage == 0)
   }
 
   @Test(

@@ -83,9 +83,9 @@ struct IsolationModelTests {
     guard let index else { return true }
     guard try model.wrongPages(index, of: pages).isEmpty else { return fail("snapshot \(index)") }
     if step % 4 == 0 {
-      guard model.reportsChanges(index) else { return fail("changes since \(index)") }
+      guard try model.reportsChanges(index) else { return fail("changes since \(index)") }
       let other = random.below(model.past.count)
-      guard model.reportsChanges(other, since: index) else {
+      guard try model.reportsChanges(other, since: index) else {
         return fail("changes of \(other) since \(index)")
       }
     }

@@ -51,7 +51,7 @@ struct LostDescriptorTests {
       let error = #expect(throws: SnapshotError.self) { try attempt() }
       #expect(error?.code == .protectionLost, "\(String(describing: error))")
     }
-    #expect(region.changedRanges(since: snapshot) == [0..<region.byteCount])
+    #expect(try region.changedRanges(since: snapshot) == [0..<region.byteCount])
     try region.prepareToWrite(0..<pageSize)
     snapshot.release()
     // Other regions are made as if nothing had happened, and the pipes are still open.
@@ -96,7 +96,7 @@ struct LostDescriptorTests {
     switch use {
     case .write: try snapshot.write(to: file.descriptor)
     case .consume: try snapshot.consume(to: file.descriptor)
-    case .handOut: try unsafe snapshot.consume { _, _ in }
+    case .handOut: try unsafe snapshot.handOut()
     case .view: _ = try snapshot.makeView()
     case .discard: try region.discard(0..<region.byteCount)
     case .restore: try region.restore(to: snapshot)
@@ -141,7 +141,7 @@ struct LostDescriptorTests {
           switch use {
           case .write: try snapshot.write(to: saved.descriptor)
           case .consume: try snapshot.consume(to: saved.descriptor)
-          case .handOut: try unsafe snapshot.consume { bytes, _ in unsafe seen += bytes }
+          case .handOut: try unsafe snapshot.handOut { bytes, _ in unsafe seen += bytes }
           case .view: unsafe seen = try snapshot.makeView().withUnsafeBytes { unsafe Array($0) }
           default: try LostDescriptorTests.use(use, region, snapshot)
           }

@@ -70,19 +70,19 @@ struct MappingLimitTests {
       let before = libraryMappedBytes()
       do {
         var regions: [MemoryRegion] = []
-        var views: [ViewBox?] = []
+        var views: [SnapshotView?] = []
         for index in 0..<8 {
           let region = try MemoryRegion(pages: 8, mode)
           region.fillPages(0..<8, with: 1)
           let snapshot = try region.makeSnapshot()
-          for _ in 0..<4 { views.append(try ViewBox(snapshot)) }
+          for _ in 0..<4 { views.append(try snapshot.makeView()) }
           region.fillPages(0..<4, with: UInt8(2 + index))
           regions.append(region)
         }
         let exhaustion = try Exhaustion()
         for index in stride(from: 1, to: views.count, by: 2) { views[index] = nil }
         for view in views {
-          if let view { #expect(view.view.word(ofPage: 0) == 0x0101_0101_0101_0101) }
+          if let view { #expect(view.word(ofPage: 0) == 0x0101_0101_0101_0101) }
         }
         for region in regions {
           do throws(SnapshotError) {

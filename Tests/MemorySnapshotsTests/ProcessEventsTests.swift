@@ -1,6 +1,7 @@
 import CTestSupport
 import Foundation
 import MemorySnapshots
+import ScenarioSupport
 import SystemPackage
 import Testing
 
@@ -34,7 +35,7 @@ struct ProcessEventsTests {
       #expect(areEqual(view.bytes(in: 0..<region.byteCount), bytes))
       let later = try region.makeSnapshot()
       try region.restore(to: snapshot)
-      _ = later.changedRanges(since: snapshot)
+      _ = try later.changedRanges(since: snapshot)
       _ = region.statistics
       #expect(areEqual(try snapshot.bytes(in: 0..<region.byteCount), bytes))
       later.release()
@@ -91,9 +92,9 @@ struct ProcessEventsTests {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/bin/ls")
         process.arguments = ["-l", "/proc/self/fd"]
-        let output = Pipe()
+        let output = Pipe.forProcess()
         process.standardOutput = output
-        try process.run()
+        try process.start()
         let text = String(
           decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
         process.waitUntilExit()

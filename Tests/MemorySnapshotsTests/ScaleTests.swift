@@ -80,9 +80,9 @@ struct ScaleTests {
           let snapshot = try region.makeSnapshot()
           region.set(number % 64, to: UInt64(number))
           if number % 10 == 0 {
-            let view = try ViewBox(snapshot)
+            let view = try snapshot.makeView()
             region.set((number + 1) % 64, to: UInt64(number))
-            _ = view.view.word(ofPage: number % 64)
+            _ = view.word(ofPage: number % 64)
           }
           if number % 7 == 0 { try region.restore(to: snapshot) }
         }
@@ -108,9 +108,9 @@ struct ScaleTests {
         }
         let snapshot = try region.makeSnapshot()
         region.set(3, to: 1)
-        let view = try ViewBox(snapshot)
+        let view = try snapshot.makeView()
         region.set(4, to: 1)
-        _ = view.view.word(ofPage: 3)
+        _ = view.word(ofPage: 3)
       }
       for number in 0..<64 { try cycle(number) }
       let before = ProcessResources.now()

@@ -208,6 +208,59 @@ struct SnapshotSavingTests {
     }
   }
 
+  /// A snapshot of 40 MiB, with data at the start of each MiB.
+  private static func large(_ mode: RegionMode) throws -> MemorySnapshot {
+    let region = try MemoryRegion(pages: (40 << 20) / pageSize, mode)
+    for start in stride(from: 0, to: region.byteCount, by: 1 << 20) { region.store(7, at: start) }
+    return try region.makeSnapshot()
+  }
+
+  @Test(
+    "Stopped by its closure, a save is cancelled, and says how many bytes are good",
+    arguments: RegionMode.tested, Channel.allCases.map(Optional.some) + [nil])
+  func cancelled(_ mode: RegionMode, _ channel: Channel?) async throws {
+    let snapshot = try SnapshotSavingTests.large(mode)
+    let good = 32 << 20
+    func stop(_ written: Int) throws { if written >= good { throw CancellationError() } }
+    var saved: [UInt8]
+    let error: SnapshotError?
+    if let channel {
+      let (reading, writing) = try Stream.pair(socket: channel == .socket)
+      async let bytes = onThread { try reading.readAll() }
+      error = #expect(throws: SnapshotError.self) {
+        try snapshot.write(to: writing.descriptor, progress: stop)
+      }
+      writing.close()
+      saved = try await bytes
+    } else {
+      let file = try TemporaryFile([UInt8](repeating: 0xff, count: good / 2))
+      try file.descriptor.seek(offset: 0, from: .start)
+      error = #expect(throws: SnapshotError.self) {
+        try snapshot.write(to: file.descriptor, progress: stop)
+      }
+      saved = try file.read(0, snapshot.byteCount)
+      #expect(try file.offset() == good)
+    }
+    #expect(error?.code == .cancelled)
+    #expect(error?.message.contains("CancellationError") == true)
+    #expect(error?.bytesWritten == good)
+    #expect(areEqual(saved, try snapshot.bytes(in: 0..<good)))
+  }
+
+  @Test("Stopped by its closure, consuming is cancelled too", arguments: RegionMode.tested)
+  func consumingCancelled(_ mode: RegionMode) throws {
+    let snapshot = try SnapshotSavingTests.large(mode)
+    let expected = try snapshot.bytes(in: 0..<16 << 20)
+    let file = try TemporaryFile()
+    let error = #expect(throws: SnapshotError.self) {
+      try snapshot.consume(to: file.descriptor) { _ in throw CancellationError() }
+    }
+    #expect(error?.code == .cancelled)
+    #expect(error?.bytesWritten == expected.count)
+    #expect(areEqual(try file.read(0, snapshot.byteCount), expected))
+    #expect(snapshot.region.statistics.snapshotsLive == 0)
+  }
+
   @Test(
     "Released half-way, a snapshot stops being written, whatever is left of it",
     arguments: RegionMode.tested)

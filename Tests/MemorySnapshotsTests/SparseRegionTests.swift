@@ -41,7 +41,7 @@ struct SparseRegionTests {
       return try file.read(0, snapshot.byteCount)
     case .handOut:
       var bytes: [UInt8] = []
-      try unsafe snapshot.consume { part, _ in unsafe bytes += part }
+      try unsafe snapshot.handOut { part, _ in unsafe bytes += part }
       return bytes
     }
   }

@@ -47,10 +47,10 @@ struct StoreLimitTests {
   func viewKeepsSnapshot(_ mode: RegionMode) async throws {
     let region = try StoreLimitTests.region(mode, limit: 4, .invalidateOldestSnapshot)
     let snapshot = try region.makeSnapshot()
-    var view: ViewBox? = try ViewBox(snapshot)
+    var view: SnapshotView? = try snapshot.makeView()
     try await onThread { region.fillPages(0..<64, with: 2) }
     #expect(!snapshot.isInvalidated)
-    let bytes = try #require(view).view.bytes(in: 0..<region.byteCount)
+    let bytes = try #require(view).bytes(in: 0..<region.byteCount)
     #expect(areEqual(bytes, [UInt8](repeating: 1, count: region.byteCount)))
     view = nil
     // Without the view, the limit holds again.
@@ -66,13 +66,13 @@ struct StoreLimitTests {
   func viewDoesNotKeepLaterSnapshots(_ mode: RegionMode) async throws {
     let region = try StoreLimitTests.region(mode, limit: 4, .invalidateOldestSnapshot)
     let viewed = try region.makeSnapshot()
-    let view = try ViewBox(viewed)
+    let view = try viewed.makeView()
     try await onThread { region.fillPages(0..<64, with: 2) }
     let later = try region.makeSnapshot()
     try await onThread { region.fillPages(0..<64, with: 3) }
     #expect(later.isInvalidated)
     #expect(!viewed.isInvalidated)
-    #expect(view.view.bytes(in: 0..<1) == [1])
+    #expect(view.bytes(in: 0..<1) == [1])
   }
 
   @Test(
@@ -133,10 +133,10 @@ struct StoreLimitTests {
     let first = try region.makeSnapshot()
     try await onThread { region.fillPages(0..<12, with: 2) }
     let second = try region.makeSnapshot()
-    let view = try ViewBox(second)
+    let view = try second.makeView()
     try await onThread { try region.restore(to: first) }
     #expect(region.bytes(in: 0..<1) == [1])
-    #expect(view.view.bytes(in: 0..<1) == [2])
+    #expect(view.bytes(in: 0..<1) == [2])
     #expect(!first.isInvalidated)
   }
 

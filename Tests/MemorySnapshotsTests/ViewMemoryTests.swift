@@ -31,7 +31,7 @@ struct ViewMemoryTests {
       }
       region.fillPages(0..<pages, with: 1)
       let snapshot = try region.makeSnapshot()
-      let views = try (0..<100).map { _ in try ViewBox(snapshot) }
+      let views = try (0..<100).map { _ in try snapshot.makeView() }
       let before = memoryStatus("RssAnon")
       region.fillPages(0..<pages, with: 2)
       let statistics = region.statistics
@@ -47,7 +47,7 @@ struct ViewMemoryTests {
       #expect(growth <= statistics.preservedBytes + slack, "grown by \(growth >> 20) MiB")
       #expect(!snapshot.isInvalidated)
       for view in [views[0], views[1], views[2], views[99]] {
-        #expect(view.view.bytes(in: 0..<region.byteCount).allSatisfy { $0 == 1 })
+        #expect(view.bytes(in: 0..<region.byteCount).allSatisfy { $0 == 1 })
       }
     }
   }
@@ -60,12 +60,12 @@ struct ViewMemoryTests {
     let region = try MemoryRegion(pages: pages, mode)
     region.fillPages(0..<pages, with: 1)
     let snapshot = try region.makeSnapshot()
-    let first = try (0..<2).map { _ in try ViewBox(snapshot) }
-    var view: ViewBox? = try ViewBox(snapshot)
+    let first = try (0..<2).map { _ in try snapshot.makeView() }
+    var view: SnapshotView? = try snapshot.makeView()
     region.fillPages(0..<pages, with: 2)
     #expect(region.statistics.residentViewBytes == 0)
     for page in [0, 130, 299, 131] {
-      #expect(try #require(view).view.word(ofPage: page) == ViewMemoryTests.one)
+      #expect(try #require(view).word(ofPage: page) == ViewMemoryTests.one)
     }
     let resident = try #require(view).residentPages
     #expect(resident > 3)
@@ -87,13 +87,13 @@ struct ViewMemoryTests {
     let snapshot = try region.makeSnapshot()
     region.fillPages(0..<pages, with: 2)
     #expect(region.statistics.preservedBytes == 20 * pageSize)
-    var views = try (0..<3).map { _ in try ViewBox(snapshot) }
+    var views = try (0..<3).map { _ in try snapshot.makeView() }
     // Two are filled, with the pages of zeros too.
     let filled = mode.backing == .sharedMemory ? 2 * pages : 0
     #expect(region.statistics.preservedBytes == (20 + filled) * pageSize)
     for view in views {
-      #expect(view.view.word(ofPage: 19) == ViewMemoryTests.one)
-      #expect(view.view.word(ofPage: 20) == 0)
+      #expect(view.word(ofPage: 19) == ViewMemoryTests.one)
+      #expect(view.word(ofPage: 20) == 0)
     }
     views.removeAll()
     #expect(region.statistics.preservedBytes == 20 * pageSize)
@@ -129,21 +129,21 @@ struct ViewMemoryTests {
       let region = try MemoryRegion(pages: pages, mode)
       region.fillPages(0..<pages, with: 1)
       let snapshot = try region.makeSnapshot()
-      let views = try (0..<3).map { _ in try ViewBox(snapshot) }
+      let views = try (0..<3).map { _ in try snapshot.makeView() }
       for (number, box) in views.enumerated() {
         let isCopiedByKernel = mode.backing == .sharedMemory && number < 2
-        #expect(box.view.systemCallsMayRead == (isCopiedByKernel || mode.letsSystemCallsWrite))
+        #expect(box.systemCallsMayRead == (isCopiedByKernel || mode.letsSystemCallsWrite))
         let file = try TemporaryFile()
-        let count = unsafe box.view.withUnsafeBytes {
+        let count = unsafe box.withUnsafeBytes {
           unsafe write(file.descriptor.rawValue, $0.baseAddress, $0.count)
         }
-        if box.view.systemCallsMayRead {
+        if box.systemCallsMayRead {
           #expect(count == region.byteCount)
           #expect(try file.read(pageSize, 1) == [1])
         } else {
           #expect(count == -1 && errno == EFAULT)
         }
-        #expect(box.view.bytes(in: 0..<region.byteCount).allSatisfy { $0 == 1 })
+        #expect(box.bytes(in: 0..<region.byteCount).allSatisfy { $0 == 1 })
       }
     }
   }
@@ -153,8 +153,8 @@ struct ViewMemoryTests {
     let region = try MemoryRegion(pages: 4, RegionMode(delivery: .inline))
     let snapshot = try region.makeSnapshot()
     for _ in 0..<4 {
-      let views = try (0..<3).map { _ in try ViewBox(snapshot) }
-      #expect(views.map({ $0.view.systemCallsMayRead }) == [true, true, false])
+      let views = try (0..<3).map { _ in try snapshot.makeView() }
+      #expect(views.map({ $0.systemCallsMayRead }) == [true, true, false])
     }
   }
 
@@ -197,14 +197,14 @@ struct ViewMemoryTests {
     for page in 0..<pages { region[page] = UInt64(page + 1) }
     let snapshot = try region.makeSnapshot()
     for page in 0..<64 { region[page] = 0 }
-    let views = try (0..<4).map { _ in try ViewBox(snapshot) }
+    let views = try (0..<4).map { _ in try snapshot.makeView() }
     // What has changed, and what was preserved ahead of the writer.
     #expect(
       mayFill || views.allSatisfy { $0.privatePages <= 128 }, "\(views.map(\.privatePages))")
     // A reader of its own: if nobody answers its fault, the test ends by its time limit.
     for page in 64..<128 { region[page] = 0 }
     for (number, view) in views.enumerated() {
-      let wrong = (0..<pages).count { view.view.word(ofPage: $0) != UInt64($0 + 1) }
+      let wrong = (0..<pages).count { view.word(ofPage: $0) != UInt64($0 + 1) }
       #expect(wrong == 0, "view \(number): \(wrong) pages wrong")
       #expect(view.isLocked)
     }
@@ -212,11 +212,11 @@ struct ViewMemoryTests {
   }
 }
 
-extension ViewBox {
+extension SnapshotView {
   private func count(_ bit: UInt64, without: UInt64 = 0) -> Int {
     let file = unsafe open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC)
     defer { close(file) }
-    let (start, pages) = unsafe view.withUnsafeBytes {
+    let (start, pages) = unsafe withUnsafeBytes {
       (UInt(bitPattern: $0.baseAddress), $0.count / pageSize)
     }
     var entries = [UInt64](repeating: 0, count: pages)
@@ -235,7 +235,7 @@ extension ViewBox {
 
   /// Whether the mapping is locked in memory.
   var isLocked: Bool {
-    let start = unsafe view.withUnsafeBytes { UInt(bitPattern: $0.baseAddress) }
+    let start = unsafe withUnsafeBytes { UInt(bitPattern: $0.baseAddress) }
     // Neighbouring views may be one mapping.
     let lines = kernelFile("/proc/self/smaps").split(separator: "\n")
     let first = lines.firstIndex { line in

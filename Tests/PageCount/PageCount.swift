@@ -1,4 +1,5 @@
 import Foundation
+import ScenarioSupport
 import Testing
 
 /// What a second program, in another language, counts page by page (count.py).
@@ -70,10 +71,10 @@ package struct PageCount: Decodable, Sendable {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
     process.arguments = ["python3", try #require(script)] + pids.map(String.init)
-    let output = Pipe()
+    let output = Pipe.forProcess()
     process.standardInput = FileHandle.nullDevice
     process.standardOutput = output
-    try process.run()
+    try process.start()
     let json = output.fileHandleForReading.readDataToEndOfFile()
     process.waitUntilExit()
     try #require(process.terminationStatus == 0, "count.py failed")
@@ -89,7 +90,7 @@ package struct PageCount: Decodable, Sendable {
       "python3", "-c", "import sys; sys.exit(sys.version_info < (3, 9))",
     ]
     process.standardError = FileHandle.nullDevice
-    guard (try? process.run()) != nil else { return "env(1)" }
+    guard (try? process.start()) != nil else { return "env(1)" }
     process.waitUntilExit()
     return process.terminationStatus == 0 ? nil : "python3, 3.9 or newer"
   }()

@@ -5,8 +5,8 @@ import Testing
 /// All of it ends with the value.
 package final class Scenario {
   private let process = Process()
-  private let input = Pipe()
-  private let output = Pipe()
+  private let input = Pipe.forProcess()
+  private let output = Pipe.forProcess()
   private var unread: [UInt8] = []
   private var values: [String: [[String]]] = [:]
 
@@ -24,7 +24,7 @@ package final class Scenario {
     process.arguments = (user.map { ["user", "\($0)"] } ?? []) + arguments
     process.standardInput = input
     process.standardOutput = output
-    try process.run()
+    try process.start()
     try waitUntilReady()
   }
 

@@ -21,16 +21,42 @@ private actor SystemState {
   }
 }
 
+/// Held by the one process on the host that may change the state of the system: somebody may run the
+/// tests of another clone. A directory that everybody may open and nobody removes is locked.
+private struct HostLock {
+  private let directory: Int32
+
+  /// Waits for its turn in a thread of its own. Does without where there is no such directory.
+  static func take() async -> HostLock {
+    await withCheckedContinuation { continuation in
+      Thread.detachNewThread {
+        let directory = unsafe open("/sys/kernel/mm", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        while directory >= 0, flock(directory, LOCK_EX) < 0, errno == EINTR {}
+        continuation.resume(returning: HostLock(directory: directory))
+      }
+    }
+  }
+
+  func giveBack() {
+    // Unlocked, not only closed: a child of fork(2) may still have the number.
+    flock(directory, LOCK_UN)
+    close(directory)
+  }
+}
+
 /// Runs `body` while no other test changes the state of the system.
 package func withSystemState<Result>(
   isolation: isolated (any Actor)? = #isolation, _ body: () async throws -> Result
 ) async throws -> Result {
   await SystemState.shared.take()
+  let lock = await HostLock.take()
   do {
     let result = try await body()
+    lock.giveBack()
     await SystemState.shared.giveBack()
     return result
   } catch {
+    lock.giveBack()
     await SystemState.shared.giveBack()
     throw error
   }

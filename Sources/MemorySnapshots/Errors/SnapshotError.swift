@@ -1,4 +1,5 @@
-public import SystemPackage
+// Who saves a snapshot opens a file, and says `.writeOnly`: without an import of its own.
+@_exported public import SystemPackage
 
 /// Why an operation on a region, a snapshot or a view failed, and what to do about it.
 ///
@@ -31,6 +32,8 @@ public struct SnapshotError: Error, Sendable, Hashable {
     case inconsistent
     /// A file descriptor reported an error while a snapshot was written to it.
     case writeFailed
+    /// The closure that is told of the progress of a save threw an error, to stop it.
+    case cancelled
     /// The object was made by the parent of this process.
     case usedAfterFork
     /// A system call failed in a way that none of the above describes.
@@ -45,8 +48,8 @@ public struct SnapshotError: Error, Sendable, Hashable {
   public let operation: String
   /// A sentence that says what is wrong and what to do.
   public let message: String
-  /// After `MemorySnapshot.write(to:)`: how many bytes from the start of the snapshot the
-  /// descriptor has taken. `nil` after any other operation.
+  /// After `MemorySnapshot.write(to:progress:)` and `consume(to:progress:)`: how many bytes from the start
+  /// of the snapshot the descriptor has taken. `nil` after any other operation.
   public let bytesWritten: Int?
 
   init(
@@ -104,6 +107,17 @@ extension SnapshotError {
         : "the region's descriptors were closed, by close_range(2) perhaps, or the kernel does not "
           + "un-protect its pages any more, and writes have gone unseen since; spare descriptors "
           + "that are not your own, and make a new region")
+  }
+
+  static func cancelled(_ operation: String, _ error: any Error) -> SnapshotError {
+    SnapshotError(
+      .cancelled, operation: operation,
+      message: "the closure that was told of the progress threw \(error); what the descriptor "
+        + "holds is the start of the snapshot")
+  }
+
+  static func foreignSnapshot(_ operation: String, _ advice: String) -> SnapshotError {
+    .invalidArgument(operation, "the snapshot is of another region; \(advice)")
   }
 
   /// A failed system call that acquires something: sorts exhaustion from the rest.

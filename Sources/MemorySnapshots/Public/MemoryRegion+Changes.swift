@@ -8,19 +8,23 @@ extension MemoryRegion {
   /// too, and most of those written to with the content that they had. Writers that are under way
   /// meanwhile may or may not be included.
   ///
-  /// With `tracksChangesWhenIdle`, the answer is as exact for a snapshot that was released; without,
-  /// a snapshot that was the last to be released counts as changed in the 64 MiB slices whose
-  /// protection was lifted since.
+  /// With `tracksChangesWhenIdle`, the answer is as exact for a snapshot that was released. Without, the
+  /// protection is lifted some 50 ms after the last snapshot has gone, 64 MiB at a time, and whole slices
+  /// of that size, in which nobody sees writes any more, count as changed.
   ///
-  /// - Parameter snapshot: A snapshot of this region, released or not. One of another region is a
-  ///   programmer's error and traps.
-  /// - Returns: Ranges of bytes.
-  ///   If protection was lost, everything.
+  /// - Parameter snapshot: A snapshot of this region, released or not.
+  /// - Returns: Ranges of bytes. If protection was lost, everything.
+  /// - Throws: `SnapshotError` with `.invalidArgument` for a snapshot of another region, `.usedAfterFork`.
   /// - Complexity: O(changed groups of 512 pages); while private memory may be merged (KSM), O(region).
-  public func changedRanges(since snapshot: MemorySnapshot) -> [Range<Int>] {
-    precondition(
-      snapshot.region === self, "changedRanges(since:) was given a snapshot of another region.")
-    let isLive = (try? snapshot.beginUse("changedRanges(since:)")) != nil
+  public func changedRanges(
+    since snapshot: MemorySnapshot
+  ) throws(SnapshotError) -> [Range<Int>] {
+    let operation = "changedRanges(since:)"
+    try checkProcess(operation)
+    guard snapshot.region === self else {
+      throw .foreignSnapshot(operation, "ask its region, snapshot.region")
+    }
+    let isLive = (try? snapshot.beginUse(operation)) != nil
     defer { if isLive { snapshot.endUse() } }
     return changedRanges(since: snapshot.reader.epoch) { page in
       !isLive || !snapshot.reader.wasOnlyGuessed(page, until: nil)
@@ -29,7 +33,6 @@ extension MemoryRegion {
 
   /// The ranges of pages preserved in `epoch` or later of which `includes` is true.
   func changedRanges(since epoch: UInt64, where includes: (Int) -> Bool) -> [Range<Int>] {
-    guard !isInForkedChild else { return [] }
     if state.value.protection.isLost() || (try? checkMerging("")) == nil {
       return [0..<byteCount]
     }
@@ -67,21 +70,29 @@ extension MemorySnapshot {
   /// The parts of the region that were written to between an earlier snapshot and this one:
   /// page-granular, ascending, neighbours joined.
   ///
-  /// Exact, but for pages that were only prepared for writing, while this snapshot is live; once it
-  /// was released or invalidated, pages written to after it may be included.
+  /// While both snapshots live, exact but for pages that were only prepared for writing or written to with
+  /// the content that they had. Once this one was released or invalidated, pages written to after it may be
+  /// included. If the earlier one was the last to go before this one was taken, and some 50 ms passed in
+  /// between, whole slices of 64 MiB count as changed, unless `tracksChangesWhenIdle` is set.
   ///
   /// - Parameter snapshot: A snapshot of the same region, released or not; if it is the later of the
-  ///   two, there are no changes. One of another region is a programmer's error and traps.
-  /// - Returns: Ranges of bytes.
+  ///   two, there are no changes.
+  /// - Returns: Ranges of bytes. If protection was lost, everything.
+  /// - Throws: `SnapshotError` with `.invalidArgument` for a snapshot of another region, `.usedAfterFork`.
   /// - Complexity: O(groups of 512 pages changed since the earlier snapshot).
-  public func changedRanges(since snapshot: MemorySnapshot) -> [Range<Int>] {
-    precondition(
-      snapshot.region === region, "changedRanges(since:) was given a snapshot of another region.")
+  public func changedRanges(
+    since snapshot: MemorySnapshot
+  ) throws(SnapshotError) -> [Range<Int>] {
+    let operation = "changedRanges(since:)"
+    try region.checkProcess(operation)
+    guard snapshot.region === region else {
+      throw .foreignSnapshot(operation, "compare snapshots of one region")
+    }
     let earlier = snapshot.reader.epoch
     guard earlier < reader.epoch else { return [] }
-    let isLive = (try? beginUse("changedRanges(since:)")) != nil
+    let isLive = (try? beginUse(operation)) != nil
     defer { if isLive { endUse() } }
-    let isBothLive = isLive && (try? snapshot.beginUse("changedRanges(since:)")) != nil
+    let isBothLive = isLive && (try? snapshot.beginUse(operation)) != nil
     defer { if isBothLive { snapshot.endUse() } }
     return region.changedRanges(since: earlier) { page in
       if isBothLive, snapshot.reader.wasOnlyGuessed(page, until: reader) { return false }

@@ -4,9 +4,11 @@ extension MemoryRegion {
     /// A memory file, mapped shared (memfd_create(2)). Two views at a time cost nothing until pages are
     /// written to, others copy pages as they are read. Needs Linux 5.19.
     case sharedMemory
-    /// Private memory, huge pages allowed: the first snapshot is some hundred times cheaper, the
-    /// first write to each 2 MiB pays for splitting the huge page. A view copies pages as they are
-    /// read. Needs Linux 5.7.
+    /// Private memory, huge pages allowed. Where it is in huge pages (madvise(2), MADV_HUGEPAGE, and what
+    /// /sys/kernel/mm/transparent_hugepage/enabled allows), the first snapshot is some hundred times
+    /// cheaper than in small ones, and the first write to each 2 MiB pays for splitting the huge page;
+    /// in small pages, it costs as much as shared memory does. A view copies pages as they are read.
+    /// Needs Linux 5.7.
     case anonymous
   }
 
@@ -26,7 +28,10 @@ extension MemoryRegion {
     /// The oldest snapshot without an open view is given up; reading it throws
     /// `SnapshotError.Code.invalidated`. Live memory never stops.
     case invalidateOldestSnapshot
-    /// Writers wait until a snapshot is released.
+    /// Writers wait until a snapshot is released: in the middle of a store, with whatever locks they hold.
+    /// A task that writes keeps its thread meanwhile. If the snapshot is to be released by a task for
+    /// which no thread is left, or by a thread that needs a lock of a waiting writer, all wait for ever:
+    /// release from a thread that depends on no writer.
     case blockWriters
   }
 
@@ -83,5 +88,75 @@ extension MemoryRegion {
       self.hasOwnHandler = hasOwnHandler
       self.handlerThreadCount = handlerThreadCount
     }
+  }
+}
+
+extension MemoryRegion.Options: Codable {
+  private enum CodingKeys: String, CodingKey, CaseIterable {
+    case backing
+    case faultDelivery
+    case storeLimit
+    case whenStoreIsFull
+    case tracksChangesWhenIdle
+    case preservesAhead
+    case preservesHotPages
+    case hasOwnHandler
+    case handlerThreadCount
+  }
+
+  /// Any key: to find those that no option has.
+  private struct Key: CodingKey {
+    let stringValue: String
+    var intValue: Int? { nil }
+    init?(stringValue: String) { self.stringValue = stringValue }
+    init?(intValue: Int) { nil }
+  }
+
+  /// Decodes the options that are there; the others have their defaults.
+  ///
+  /// - Throws: `DecodingError` for a value that makes no sense, and for a key that is no option's name: a
+  ///   limit that is misspelt is not to be lost.
+  public init(from decoder: any Decoder) throws {
+    for key in try decoder.container(keyedBy: Key.self).allKeys
+    where CodingKeys(stringValue: key.stringValue) == nil {
+      let names = CodingKeys.allCases.map(\.rawValue).joined(separator: ", ")
+      throw DecodingError.dataCorrupted(
+        DecodingError.Context(
+          codingPath: decoder.codingPath + [key],
+          debugDescription: "There is no option '\(key.stringValue)'; there are \(names)."))
+    }
+    let container = try decoder.container(keyedBy: CodingKeys.self)
+    func value<Value: Decodable>(_ key: CodingKeys, _ standard: Value) throws -> Value {
+      try container.decodeIfPresent(Value.self, forKey: key) ?? standard
+    }
+    let standard = Self()
+    self.init(
+      backing: try value(.backing, standard.backing),
+      faultDelivery: try value(.faultDelivery, standard.faultDelivery),
+      storeLimit: try container.decodeIfPresent(Int.self, forKey: .storeLimit),
+      whenStoreIsFull: try value(.whenStoreIsFull, standard.whenStoreIsFull),
+      tracksChangesWhenIdle: try value(.tracksChangesWhenIdle, standard.tracksChangesWhenIdle),
+      preservesAhead: try value(.preservesAhead, standard.preservesAhead),
+      preservesHotPages: try value(.preservesHotPages, standard.preservesHotPages),
+      hasOwnHandler: try value(.hasOwnHandler, standard.hasOwnHandler),
+      handlerThreadCount: try value(.handlerThreadCount, standard.handlerThreadCount))
+  }
+}
+
+extension MemoryRegion.Options: CustomStringConvertible {
+  /// The backing and the delivery of faults, and what differs from the defaults.
+  public var description: String {
+    var parts = [backing.rawValue, faultDelivery.rawValue]
+    if let storeLimit { parts.append("storeLimit \(ByteText(storeLimit))") }
+    if whenStoreIsFull != .invalidateOldestSnapshot { parts.append(whenStoreIsFull.rawValue) }
+    if tracksChangesWhenIdle { parts.append("tracksChangesWhenIdle") }
+    if !preservesAhead { parts.append("not preservesAhead") }
+    if !preservesHotPages { parts.append("not preservesHotPages") }
+    if handlerThreadCount > 1 {
+      parts.append("\(handlerThreadCount) handler threads")
+    } else if hasOwnHandler {
+      parts.append("hasOwnHandler")
+    }
+    return parts.joined(separator: ", ")
   }
 }

@@ -14,6 +14,9 @@ internal import SystemPackage
 /// lets the writer go on. Every method may be called from any thread; the memory itself is as
 /// thread-safe as any other.
 ///
+/// Put bytes there that mean something by themselves, not arrays, strings or objects, whose storage is
+/// elsewhere: <doc:Writing-an-application>.
+///
 /// The application must not unmap, remap or change the protection of the memory itself, nor give
 /// pages back with madvise(2): use `discard(_:)`. Nor must it let private memory be merged
 /// (MADV_MERGEABLE): that voids the snapshots. Devices that write to pinned pages (O_DIRECT,
@@ -210,15 +213,23 @@ public final class MemoryRegion: @unchecked Sendable {
   ///   - range: Bytes of the region.
   ///   - body: A closure that must not let the buffer escape.
   /// - Returns: What `body` returns.
-  /// - Throws: `SnapshotError` with `.invalidArgument` for a range outside the region, and what
-  ///   `body` throws.
+  /// - Throws: `ClosureError.snapshot` with `.invalidArgument` for a range outside the region,
+  ///   `ClosureError.closure` with what `body` throws.
   /// - Complexity: O(pages in range), about the time of copying those that a snapshot needs.
-  public func withPreparedBytes<Result: ~Copyable>(
-    _ range: Range<Int>, _ body: (UnsafeMutableRawBufferPointer) throws -> Result
-  ) throws -> Result {
-    try prepareToWrite(range)
-    return try unsafe body(
-      UnsafeMutableRawBufferPointer(start: baseAddress + range.lowerBound, count: range.count))
+  public func withPreparedBytes<Result: ~Copyable, Failure: Error>(
+    _ range: Range<Int>, _ body: (UnsafeMutableRawBufferPointer) throws(Failure) -> Result
+  ) throws(ClosureError<Failure>) -> Result {
+    do throws(SnapshotError) {
+      try prepareToWrite(range)
+    } catch {
+      throw .snapshot(error)
+    }
+    do throws(Failure) {
+      return try unsafe body(
+        UnsafeMutableRawBufferPointer(start: baseAddress + range.lowerBound, count: range.count))
+    } catch {
+      throw .closure(error)
+    }
   }
 
   /// Calls `body` with the region's memory.

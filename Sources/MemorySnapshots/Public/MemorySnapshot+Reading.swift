@@ -5,13 +5,13 @@ extension MemorySnapshot {
 
   /// Copies bytes as of the snapshot, while writers run.
   ///
+  /// Holes of a `.sharedMemory` region stay holes. In private memory, reading what nobody has written to
+  /// costs page-table entries and no memory.
+  ///
   /// - Parameters:
   ///   - range: Bytes of the region.
   ///   - buffer: Where they go; at least as large as the range. It may be memory of a region, the
   ///     same one included.
-  /// Holes of a `.sharedMemory` region stay holes. In private memory, reading what nobody has written to
-  /// costs page-table entries and no memory.
-  ///
   /// - Throws: `SnapshotError` with `.invalidArgument` for a range outside the region or a buffer
   ///   that is too small, `.released`, `.invalidated` or `.protectionLost`. The buffer holds part of the bytes then.
   /// - Complexity: O(bytes), and for each page O(versions of it that are newer than the snapshot).
@@ -50,6 +50,22 @@ extension MemorySnapshot {
       }
     }
     if let failure { throw failure }
+  }
+
+  /// Copies bytes as of the snapshot, as `copyBytes(in:into:)` with a buffer does, into a span.
+  ///
+  /// - Parameters:
+  ///   - range: Bytes of the region.
+  ///   - bytes: Where they go, from its start on; at least as large as the range.
+  /// - Throws: `SnapshotError` with `.invalidArgument` for a range outside the region or a span that is too
+  ///   small, `.released`, `.invalidated` or `.protectionLost`. The span holds part of the bytes then.
+  /// - Complexity: O(bytes), and for each page O(versions of it that are newer than the snapshot).
+  public func copyBytes(
+    in range: Range<Int>, into bytes: inout MutableRawSpan
+  ) throws(SnapshotError) {
+    try unsafe bytes.withUnsafeMutableBytes { buffer throws(SnapshotError) in
+      try unsafe copyBytes(in: range, into: buffer)
+    }
   }
 
   /// Copies bytes as of the snapshot into memory that does not fault. Pins the pre-images meanwhile.

@@ -9,18 +9,26 @@ extension MemorySnapshot {
   /// short writes are continued, and a descriptor that does not block is waited for. A reader that
   /// has gone, or a file that may not grow so large (RLIMIT_FSIZE), is an error here, not a signal.
   ///
+  /// A file is not cut short: what it holds beyond the snapshot's end stays. To save over an older file,
+  /// open it with `.truncate`, or write to a new one and rename(2) it, which also leaves the older one whole
+  /// until the end.
+  ///
   /// Nothing is pinned between blocks of 64 KiB: if `storeLimit` is reached meanwhile, the snapshot may
   /// be invalidated. Open a view to prevent that.
   ///
+  /// To start from a saved file, make a region and read(2) the file into it before the first snapshot is
+  /// taken: no page is protected until then.
+  ///
   /// - Parameters:
   ///   - descriptor: Open for writing; stays open.
-  ///   - progress: Called from time to time with the number of bytes that are written.
-  /// - Throws: `SnapshotError` with `.writeFailed`, `.released`, `.invalidated` or `.protectionLost`; its
-  ///   `bytesWritten` says how many bytes from the start of the snapshot the descriptor holds. The snapshot
-  ///   stays readable after `.writeFailed`.
+  ///   - progress: Called every 16 MiB and at the end with the number of bytes that are written. If it
+  ///     throws, `try Task.checkCancellation()` say, the save stops.
+  /// - Throws: `SnapshotError` with `.writeFailed`, `.cancelled`, `.released`, `.invalidated` or
+  ///   `.protectionLost`; its `bytesWritten` says how many bytes from the start of the snapshot the
+  ///   descriptor holds. The snapshot stays readable after `.writeFailed` and `.cancelled`.
   /// - Complexity: O(bytes that are not zero), and one look at each block that is.
   public func write(
-    to descriptor: FileDescriptor, progress: ((_ bytesWritten: Int) -> Void)? = nil
+    to descriptor: FileDescriptor, progress: ((_ bytesWritten: Int) throws -> Void)? = nil
   ) throws(SnapshotError) {
     try save(to: descriptor, "write(to:)", progress, isConsuming: false)
   }
@@ -35,12 +43,12 @@ extension MemorySnapshot {
   ///
   /// - Parameters:
   ///   - descriptor: Open for writing; stays open.
-  ///   - progress: Called from time to time with the number of bytes that are written.
+  ///   - progress: As for `write(to:progress:)`.
   /// - Throws: As `write(to:progress:)`, and `SnapshotError` with `.invalidArgument` if the snapshot
   ///   is being read or has an open view.
   /// - Complexity: As `write(to:progress:)`, and one ioctl for each block of 64 KiB.
   public func consume(
-    to descriptor: FileDescriptor, progress: ((_ bytesWritten: Int) -> Void)? = nil
+    to descriptor: FileDescriptor, progress: ((_ bytesWritten: Int) throws -> Void)? = nil
   ) throws(SnapshotError) {
     try beginConsuming("consume(to:)")
     defer { release() }
@@ -50,32 +58,60 @@ extension MemorySnapshot {
   /// Hands out the snapshot part by part, each once and in order, and lets go of each as
   /// `consume(to:progress:)` does.
   ///
-  /// - Parameter body: Called with the bytes of each part, which it must not let escape, and where
-  ///   they stand in the region.
-  /// - Throws: `SnapshotError` as `consume(to:progress:)`, and what `body` throws. The snapshot is
-  ///   released then, too.
+  /// - Parameter body: Called with the bytes of each part, at most 64 KiB, and where they stand in the
+  ///   region.
+  /// - Throws: `ClosureError.snapshot` with the errors of `consume(to:progress:)`, `ClosureError.closure`
+  ///   with what `body` throws. The snapshot is released then, too.
   /// - Complexity: O(bytes), and one ioctl for each block of 64 KiB.
-  public func consume(
-    _ body: (_ bytes: UnsafeRawBufferPointer, _ range: Range<Int>) throws -> Void
-  ) throws {
-    let operation = "consume(_:)"
-    try region.checkProcess(operation)
-    try beginConsuming(operation)
-    defer { release() }
-    try unsafe withUnsafeTemporaryAllocation(
+  public func consume<Failure: Error>(
+    _ body: (_ bytes: RawSpan, _ range: Range<Int>) throws(Failure) -> Void
+  ) throws(ClosureError<Failure>) {
+    var failure: ClosureError<Failure>?
+    unsafe withUnsafeTemporaryAllocation(
       byteCount: MemorySnapshot.bytesPerPass, alignment: 16
     ) { block in
-      var offset = 0
-      while offset < byteCount {
-        let range = offset..<min(offset + block.count, byteCount)
-        let part = unsafe UnsafeMutableRawBufferPointer(rebasing: block[..<range.count])
-        try unsafe read(range, to: part, operation, asConsumer: true)
-        try unsafe body(UnsafeRawBufferPointer(part), range)
-        // It may have forked, and this be the child.
-        try region.checkProcess(operation)
-        letGo(of: range)
-        offset = range.upperBound
+      do throws(ClosureError<Failure>) {
+        try unsafe consume(by: block, body)
+      } catch {
+        failure = error
       }
+    }
+    if let failure { throw failure }
+  }
+
+  private func consume<Failure: Error>(
+    by block: UnsafeMutableRawBufferPointer,
+    _ body: (_ bytes: RawSpan, _ range: Range<Int>) throws(Failure) -> Void
+  ) throws(ClosureError<Failure>) {
+    let operation = "consume(_:)"
+    do throws(SnapshotError) {
+      try beginConsuming(operation)
+    } catch {
+      throw .snapshot(error)
+    }
+    defer { release() }
+    var offset = 0
+    while offset < byteCount {
+      let range = offset..<min(offset + block.count, byteCount)
+      let part = unsafe UnsafeMutableRawBufferPointer(rebasing: block[..<range.count])
+      do throws(SnapshotError) {
+        try unsafe read(range, to: part, operation, asConsumer: true)
+      } catch {
+        throw .snapshot(error)
+      }
+      do throws(Failure) {
+        try body(unsafe UnsafeRawBufferPointer(part).bytes, range)
+      } catch {
+        throw .closure(error)
+      }
+      // It may have forked, and this be the child.
+      do throws(SnapshotError) {
+        try region.checkProcess(operation)
+      } catch {
+        throw .snapshot(error)
+      }
+      letGo(of: range)
+      offset = range.upperBound
     }
   }
 
@@ -118,7 +154,7 @@ extension MemorySnapshot {
   }
 
   private func save(
-    to descriptor: FileDescriptor, _ operation: String, _ progress: ((Int) -> Void)?,
+    to descriptor: FileDescriptor, _ operation: String, _ progress: ((Int) throws -> Void)?,
     isConsuming: Bool
   ) throws(SnapshotError) {
     try region.checkProcess(operation)
@@ -149,7 +185,7 @@ extension MemorySnapshot {
 
   private func save(
     _ sink: inout SnapshotSink, _ block: UnsafeMutableRawBufferPointer, _ operation: String,
-    _ progress: ((Int) -> Void)?, isConsuming: Bool
+    _ progress: ((Int) throws -> Void)?, isConsuming: Bool
   ) throws {
     var holes = HoleFinder(snapshot: self)
     var offset = 0
@@ -165,9 +201,11 @@ extension MemorySnapshot {
       if isConsuming { letGo(of: range) }
       offset = range.upperBound
       if let progress, offset % (16 << 20) == 0 || offset == byteCount {
-        progress(sink.written)
+        var stop: (any Error)?
+        do { try progress(sink.written) } catch { stop = error }
         // It may have forked, and this be the child.
         try region.checkProcess(operation)
+        if let stop { throw SnapshotError.cancelled(operation, stop) }
       }
     }
   }

@@ -14,8 +14,10 @@
 /// The view keeps its snapshot: a snapshot with an open view is neither freed by `release()` nor
 /// invalidated, and the pre-images that it needs are kept though they exceed `storeLimit`. The limit
 /// counts each of them once, and copies in views of the first kind; pages that readers bring into
-/// views of the second kind it does not bound: `RegionStatistics.residentViewBytes` counts those. The
-/// memory goes with the view; nothing obtained from it may be used afterwards.
+/// views of the second kind it does not bound: `RegionStatistics.residentViewBytes` counts those.
+///
+/// Tasks and threads may share a view, and collections hold it. Its memory goes with the last reference; a
+/// `bytes` keeps it till then, a pointer obtained from it does not.
 ///
 /// Where userfaultfd is open to user mode only (`UserfaultSupport.Method.userModeOnly`), or the region's
 /// faults are delivered inline, a system call that reads from a view of the second kind fails with
@@ -26,8 +28,7 @@
 ///
 /// Safe to share: the mapping is not written to after it was made, but by the kernel's copies of
 /// what it holds already, and by the answers to faults of its readers.
-@safe
-public struct SnapshotView: ~Copyable, @unchecked Sendable {
+public final class SnapshotView: Sendable {
   /// The snapshot that this is a view of.
   public let snapshot: MemorySnapshot
   /// Whether a system call such as write(2) may read from the view. If not, it fails with EFAULT, or
@@ -83,10 +84,12 @@ public struct SnapshotView: ~Copyable, @unchecked Sendable {
   /// - Parameter body: A closure that must not let the buffer escape.
   /// - Returns: What `body` returns.
   /// - Throws: What `body` throws.
-  public borrowing func withUnsafeBytes<Result: ~Copyable, Failure: Error>(
+  public func withUnsafeBytes<Result: ~Copyable, Failure: Error>(
     _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
   ) throws(Failure) -> Result {
-    try unsafe body(buffer)
+    try withExtendedLifetime(self) { () throws(Failure) -> Result in
+      try unsafe body(buffer)
+    }
   }
 
   private var buffer: UnsafeRawBufferPointer {

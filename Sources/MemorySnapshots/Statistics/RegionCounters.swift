@@ -53,6 +53,7 @@ struct RegionCounters: ~Copyable {
 /// A `LatencyHistogram` that any thread may add to.
 struct AtomicHistogram: ~Copyable, Sendable {
   private let buckets: FixedArray<Word>
+  private let sum = Atomic<UInt64>(0)
   private let maximum = Atomic<UInt64>(0)
 
   init() {
@@ -64,6 +65,7 @@ struct AtomicHistogram: ~Copyable, Sendable {
   @_noLocks
   func add(nanoseconds: UInt64) {
     buckets[LatencyHistogram.bucket(of: nanoseconds)].bits.add(1, ordering: .relaxed)
+    sum.add(nanoseconds, ordering: .relaxed)
     if nanoseconds > maximum.load(ordering: .relaxed) {
       maximum.max(nanoseconds, ordering: .relaxed)
     }
@@ -72,8 +74,9 @@ struct AtomicHistogram: ~Copyable, Sendable {
   func read() -> LatencyHistogram {
     LatencyHistogram(
       counts: (0..<LatencyHistogram.bucketCount).map {
-        buckets[$0].bits.load(ordering: .relaxed)
+        Int(clamping: buckets[$0].bits.load(ordering: .relaxed))
       },
-      maximum: maximum.load(ordering: .relaxed))
+      sumOfNanoseconds: sum.load(ordering: .relaxed),
+      mostNanoseconds: maximum.load(ordering: .relaxed))
   }
 }

@@ -67,4 +67,6 @@ struct SnapshotUsage: ~Copyable {
   var isLeft: Bool {
     word.load(ordering: .acquiring) & ~SnapshotUsage.consumed == SnapshotUsage.released
   }
+
+  var isReleased: Bool { word.load(ordering: .acquiring) & SnapshotUsage.released != 0 }
 }

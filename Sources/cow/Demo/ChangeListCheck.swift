@@ -18,7 +18,7 @@ struct ChangeListCheck: Codable {
   /// - Parameter snapshots: Of one region, oldest first.
   init(_ snapshots: [MemorySnapshot], pageSize: Int, _ bar: ProgressBar) throws {
     guard let byteCount = snapshots.first?.byteCount else { return }
-    var lists = ChangeListCheck.lists(snapshots)
+    var lists = try ChangeListCheck.lists(snapshots)
     pairs = lists.count
     for list in lists {
       pagesListed += list.ranges.reduce(0) { $0 + $1.count / pageSize }
@@ -61,10 +61,10 @@ struct ChangeListCheck: Codable {
     }
   }
 
-  private static func lists(_ snapshots: [MemorySnapshot]) -> [ChangeList] {
-    snapshots.indices.flatMap { later in
-      snapshots[..<later].indices.map { earlier in
-        ChangeList(
+  private static func lists(_ snapshots: [MemorySnapshot]) throws -> [ChangeList] {
+    try snapshots.indices.flatMap { later in
+      try snapshots[..<later].indices.map { earlier in
+        try ChangeList(
           earlier: earlier, later: later,
           ranges: snapshots[later].changedRanges(since: snapshots[earlier]))
       }

@@ -58,7 +58,7 @@ struct FaultFigure: Codable {
     }
     writerNanoseconds = median(times)
     plainWriterNanoseconds = median(plainTimes)
-    serviceNanoseconds = region.statistics.faultServiceTime.p50
+    serviceNanoseconds = UInt64(region.statistics.faultServiceTime.p50 / .nanoseconds(1))
     plainServiceNanoseconds = median(plainServiceTimes)
     ratio = Double(writerNanoseconds) / Double(plainWriterNanoseconds)
   }

@@ -82,7 +82,8 @@ struct SnapshotProof: Codable {
       }
     }
     try narration.step("roll the region back") { _ in
-      let changed = region.changedRanges(since: original).reduce(0) { $0 + $1.count / pageSize }
+      let ranges = try region.changedRanges(since: original)
+      let changed = ranges.reduce(0) { $0 + $1.count / pageSize }
       try region.restore(to: original)
       return Narration.Outcome("\(changed) pages")
     }

@@ -7,7 +7,7 @@ extension ToolError {
     let exitCode: SystemExit =
       switch error.code {
       case .notPermitted, .unsupported: .unavailable
-      case .writeFailed: .inputOutput
+      case .writeFailed, .cancelled: .inputOutput
       case .outOfResources, .systemCall: .osError
       case .invalidArgument, .unprotectableMapping, .released, .invalidated, .usedAfterFork,
         .protectionLost, .inconsistent:

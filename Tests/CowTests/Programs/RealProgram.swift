@@ -1,4 +1,5 @@
 import Foundation
+import ScenarioSupport
 import Testing
 
 /// A program that runs from copies of its own and its libraries' files.
@@ -9,7 +10,7 @@ final class RealProgram {
   let folder: TemporaryFolder
   private let libraries: TemporaryFolder
   private let process = Process()
-  private let output = Pipe()
+  private let output = Pipe.forProcess()
   private let endSignal: Int32
   private var seen = Data()
   /// What must not outlive the program.
@@ -47,7 +48,7 @@ final class RealProgram {
     process.standardInput = FileHandle.nullDevice
     process.standardOutput = output
     process.standardError = output
-    try process.run()
+    try process.start()
   }
 
   deinit {

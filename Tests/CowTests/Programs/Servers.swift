@@ -1,4 +1,5 @@
 import Foundation
+import ScenarioSupport
 import Testing
 
 /// redis-server on a socket in its folder.
@@ -70,8 +71,8 @@ final class PostgreSQL {
 
   final class Session {
     private let process = Process()
-    private let input = Pipe()
-    private let output = Pipe()
+    private let input = Pipe.forProcess()
+    private let output = Pipe.forProcess()
 
     fileprivate init(_ folder: String) throws {
       process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
@@ -81,7 +82,7 @@ final class PostgreSQL {
       ]
       process.standardInput = input
       process.standardOutput = output
-      try process.run()
+      try process.start()
     }
 
     deinit {

@@ -177,6 +177,8 @@ struct UnprivilegedStatTests {
       return
     }
     let difference = exact > other ? exact - other : other - exact
-    #expect(difference * 50 <= exact, "\(name): \(other) is not near \(exact)")
+    // A few pages more or less, of the 2,560 that there are: the kernel may be merging meanwhile.
+    #expect(
+      difference <= max(exact / 50, 32 * 4096), "\(name): \(other) is not near \(exact)")
   }
 }

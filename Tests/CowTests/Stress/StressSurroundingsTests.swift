@@ -34,7 +34,7 @@ struct StressSurroundingsTests {
       process.executableURL = URL(fileURLWithPath: Products.path("cow"))
       process.arguments = ["stress", "--seconds", "60", "--surroundings", "merging"]
       process.standardOutput = FileHandle.nullDevice
-      try process.run()
+      try process.start()
       #expect(comesTrue { setting(files[0]) == "1" || !process.isRunning })
       #expect(process.isRunning)
       kill(process.processIdentifier, signal)

@@ -1,4 +1,5 @@
 import Foundation
+import ScenarioSupport
 import Testing
 
 /// A terminal (a pseudoterminal) with the tool in it.
@@ -42,7 +43,7 @@ final class TestTerminal {
     process.standardInput = device
     process.standardOutput = device
     process.standardError = device
-    try process.run()
+    try process.start()
   }
 
   deinit {

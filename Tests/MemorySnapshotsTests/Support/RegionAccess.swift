@@ -70,20 +70,29 @@ extension MemorySnapshot {
   }
 }
 
-extension SnapshotView {
-  borrowing func bytes(in range: Range<Int>) -> [UInt8] {
-    unsafe withUnsafeBytes { unsafe [UInt8](UnsafeRawBufferPointer(rebasing: $0[range])) }
-  }
-
-  borrowing func word(ofPage page: Int) -> UInt64 {
-    unsafe bytes.unsafeLoad(fromByteOffset: page * pageSize, as: UInt64.self)
+extension MemorySnapshot {
+  /// Consumes the snapshot by a closure that does not throw; what the library throws arrives as it is.
+  func handOut(
+    _ body: (_ bytes: UnsafeRawBufferPointer, _ range: Range<Int>) -> Void = { _, _ in }
+  ) throws(SnapshotError) {
+    do throws(ClosureError<Never>) {
+      try consume { bytes, range in unsafe bytes.withUnsafeBytes { unsafe body($0, range) } }
+    } catch {
+      switch error {
+      case .snapshot(let error): throw error
+      }
+    }
   }
 }
 
-/// A view that can be kept in a collection.
-final class ViewBox: Sendable {
-  let view: SnapshotView
-  init(_ snapshot: MemorySnapshot) throws(SnapshotError) { view = try snapshot.makeView() }
+extension SnapshotView {
+  func bytes(in range: Range<Int>) -> [UInt8] {
+    unsafe withUnsafeBytes { unsafe [UInt8](UnsafeRawBufferPointer(rebasing: $0[range])) }
+  }
+
+  func word(ofPage page: Int) -> UInt64 {
+    unsafe bytes.unsafeLoad(fromByteOffset: page * pageSize, as: UInt64.self)
+  }
 }
 
 /// Whether two arrays are equal: memcmp(3), because a debug build compares elements slowly.

@@ -15,7 +15,7 @@ struct RegionModel {
     /// Pages written to since, and those that may be reported besides: only prepared, or restored.
     var written: Set<Int> = []
     var touched: Set<Int> = []
-    var view: ViewBox?
+    var view: SnapshotView?
   }
 
   let region: MemoryRegion
@@ -81,7 +81,7 @@ struct RegionModel {
   }
 
   mutating func toggleView(_ index: Int) throws {
-    past[index].view = past[index].view == nil ? try ViewBox(past[index].snapshot) : nil
+    past[index].view = past[index].view == nil ? try past[index].snapshot.makeView() : nil
   }
 
   private func somePages(_ random: inout SeededGenerator) -> Range<Int> {
@@ -118,7 +118,7 @@ struct RegionModel {
     return try pages.filter { page in
       let range = page * pageSize..<(page + 1) * pageSize
       let expected = RegionModel.content(past.pages, page)
-      if let view = past.view, !areEqual(view.view.bytes(in: range), expected) { return true }
+      if let view = past.view, !areEqual(view.bytes(in: range), expected) { return true }
       return !areEqual(try past.snapshot.bytes(in: range), expected)
     }
   }
@@ -136,8 +136,8 @@ struct RegionModel {
 
   /// Whether the reported changes since a snapshot hold all that was written (pages that were
   /// preserved on a guess: that differs), and nothing that was not at least prepared for it.
-  func reportsChanges(_ index: Int) -> Bool {
-    let ranges = region.changedRanges(since: past[index].snapshot)
+  func reportsChanges(_ index: Int) throws -> Bool {
+    let ranges = try region.changedRanges(since: past[index].snapshot)
     let joined = zip(ranges, ranges.dropFirst()).allSatisfy { $0.upperBound < $1.lowerBound }
     let reported = pages(of: ranges)
     let isGuessing = region.options.preservesAhead || region.options.preservesHotPages
@@ -151,8 +151,8 @@ struct RegionModel {
 
   /// The same between two snapshots: what was written after the earlier and, by the model, makes
   /// them differ must be there; what has not been touched since the earlier must not.
-  func reportsChanges(_ later: Int, since earlier: Int) -> Bool {
-    let reported = pages(of: past[later].snapshot.changedRanges(since: past[earlier].snapshot))
+  func reportsChanges(_ later: Int, since earlier: Int) throws -> Bool {
+    let reported = try pages(of: past[later].snapshot.changedRanges(since: past[earlier].snapshot))
     let differing = hotPages.filter {
       RegionModel.content(past[later].pages, $0) != RegionModel.content(past[earlier].pages, $0)
     }

@@ -26,12 +26,12 @@ struct SignalScenario: CustomStringConvertible {
     process.environment = ProcessInfo.processInfo.environment.merging(
       ["SWIFT_BACKTRACE": backtrace]
     ) { $1 }
-    let output = Pipe()
+    let output = Pipe.forProcess()
     // As long as it likes: nobody reads it before the process has ended.
     let errors = try TemporaryFile()
     process.standardOutput = output
     process.standardError = FileHandle(fileDescriptor: errors.descriptor.rawValue)
-    try process.run()
+    try process.start()
     process.waitUntilExit()
     let end = output.fileHandleForReading.fileDescriptor
     _ = fcntl(end, F_SETFL, O_NONBLOCK)
