@@ -40,7 +40,10 @@ struct HotPages: ~Copyable {
     let isWorthIt = known < 0 || known >= HotPages.leastHitPercentage
     // A verdict is not for ever: guess again, now and then.
     let isRetrial = epoch & 63 == 1
-    guard !HotPages.isProving(epoch), isWorthIt || isRetrial else {
+    // No page recurs before it was written to in two intervals; and to look for some in the first would be
+    // to look at all pages, while the next snapshot waits at the gate.
+    let isEarly = epoch <= 2
+    guard !isEarly, !HotPages.isProving(epoch), isWorthIt || isRetrial else {
       cursor.store(.max, ordering: .relaxed)
       return
     }
