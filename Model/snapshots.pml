@@ -11,6 +11,7 @@
  *   -DSCENARIO_VIEW          views of two snapshots, readers by view and by copy
  *   -DSCENARIO_RESTORE       handler thread and a roll-back to the older of two snapshots
  *   -DSCENARIO_RESTORE_READ  the same with faults resolved in the writers, and a reader by copy
+ *   -DSCENARIO_DEPARTURE     two threads release at once, step by step, while snapshots are taken
  *   -DSCENARIO_VIEW_CLOSE    views are closed, and snapshots released, while others need a page
  *   -DSCENARIO_ALL           views, releases, a restore, a reader, an inline writer: all at once
  *   -DSCENARIO_FULL          too few slots: writers block until a release
@@ -59,6 +60,15 @@
 #define INLINE
 #define RELEASES
 #define READER
+
+#elif defined(SCENARIO_DEPARTURE)
+#define PAGES 1
+#define WRITERS 1
+#define EPOCHS 3
+#define SLOTS 3
+#define INLINE
+#define RELEASES
+#define RELEASER
 
 #elif defined(SCENARIO_VIEW)
 #define PAGES 1
@@ -226,9 +236,21 @@ byte lower[SLOTS + 1];
 byte upper[SLOTS + 1];
 byte older[SLOTS + 1];
 byte pageOf[SLOTS + 1];
-byte owner[SLOTS + 1];      /* the snapshot that frees it */
+byte owner[SLOTS + 1];      /* the snapshot that frees it, LEAVING if that is on its way out */
+#define LEAVING (EPOCHS + 1)
 
 byte unlinkSequence;        /* odd while a release unlinks */
+
+#ifdef RELEASES
+/* A release goes step by step, and the control lock is given back in between. At most one snapshot is
+ * going; whoever wants another to go takes the steps that are left. */
+bool listed[EPOCHS + 1];    /* among the region's snapshots: released ones, too, until they begin to go */
+byte departing;             /* the snapshot that is going, 0 for none */
+byte departOlder;           /* the next older one in the list, 0 for none */
+byte departEnd;             /* versions from its epoch to before this one are the departing snapshot's */
+byte cursor;                /* the version to look at next */
+bool followsOlder;          /* through the older snapshot's versions, not the departing one's */
+#endif
 
 #ifdef SCENARIO_FULL
 bool starved;
@@ -571,6 +593,23 @@ inline copyPage(s, page) {
 
 /* ---------------------------------------------------------------- snapshots */
 
+/* Whatever has happened: a snapshot that lives reads as it must. */
+inline checkSnapshot(s) {
+  p = 0;
+  do
+  :: p < PAGES && isLive[s] ->
+     v = 0;
+     n = newest[p];
+     do
+     :: n > 0 && upper[n] >= s -> v = n; n = older[n]
+     :: else -> break
+     od;
+     CHECK_ISOLATION((v > 0 -> CONTENT(v, p) : live[p]) == EXPECTED(s, p));
+     p++
+  :: else -> break
+  od
+}
+
 inline raiseEpoch() {
   epoch++;
   newestLive = epoch
@@ -609,75 +648,173 @@ inline makeSnapshot() {
     p = 0
   };
   openGate();
-  atomic { isLive[epoch] = true; control = false }
+  atomic {
+    isLive[epoch] = true;
+#ifdef RELEASES
+    listed[epoch] = true;
+#endif
+    control = false
+  }
 }
 
 #ifdef RELEASES
-inline release(s) {
-  atomic { !control && !held[s] -> control = true; isLive[s] = false };
+/* Version v, whose page's claim is taken, leaves the page's chain. */
+inline unlinkVersion() {
+  unlinkSequence++;
   d_step {
-    p = s;
+    if
+    :: newest[pageOf[v]] == v -> newest[pageOf[v]] = older[v]
+    :: else ->
+       n = newest[pageOf[v]];
+       do
+       :: older[n] != v -> n = older[n]
+       :: else -> break
+       od;
+       older[n] = older[v];
+       n = 0
+    fi
+  };
+  unlinkSequence++
+}
+
+/* Version v goes, and the view that it was the last to live in, if that was closed. */
+inline freeVersion() {
+  atomic { claim[pageOf[v]] == FREE -> claim[pageOf[v]] = LOCKED };
+  unlinkVersion();
+  claim[pageOf[v]] = FREE;
+  d_step {
+    used[v] = false;
+    content[v] = POISON;
+    lower[v] = 0; upper[v] = 0; older[v] = 0; pageOf[v] = 0; owner[v] = 0;
+#if VIEWS
+    where = keeper[v];
+    keeper[v] = 0;
+#endif
+    v = 0
+  };
+#if VIEWS
+  if
+  :: atomic { where > 0 && !viewOpen[where] -> skip };
+     unmapUnlessNeeded(where);
+     where = 0
+  :: atomic { where == 0 || viewOpen[where] -> where = 0 }
+  fi
+#endif
+}
+
+/* Takes a snapshot off the list. Under the control lock, none is going. */
+inline beginDeparture(s) {
+  d_step {
+    p = s - 1;
     do
-    :: p > 0 && !isLive[p] -> p--
+    :: p > 0 && !listed[p] -> p--
     :: else -> break
-    od
-    /* p: the next older snapshot that lives, 0 for none */
+    od;
+    departOlder = p;
+    p = s + 1;
+    do
+    :: p <= epoch && !listed[p] -> p++
+    :: else -> break
+    od;
+    departEnd = p;
+    p = 0
   };
   if
   :: s == newestLive ->
+#ifdef MUTANT_BEGUN_WITH_GATE_OPEN
+     newestLive = departOlder
+#else
      closeGate();
-     newestLive = p;
+     newestLive = departOlder;
      openGate()
+#endif
   :: else
   fi;
-  v = 1;
-  do
-  :: v > SLOTS -> break
-  :: v <= SLOTS && !(used[v] && owner[v] == s) -> v++
+  atomic {
+    listed[s] = false;
+    departing = s;
+    cursor = 1;
+    v = 1;
+    do
+    :: v <= SLOTS -> if :: used[v] && owner[v] == s -> owner[v] = LEAVING :: else fi; v++
+    :: else -> break
+    od;
+    v = 0;
+    /* The shorter of the two lists, in truth: either has to do. */
+    if
+    :: followsOlder = false
+    :: departOlder > 0 -> followsOlder = true
+    fi
+  }
+}
+
+/* Takes one step of the departure that is under way. Under the control lock. */
+inline advanceDeparture() {
+  d_step {
+    do
+    :: cursor <= SLOTS && !(used[cursor] && owner[cursor] == (followsOlder -> departOlder : LEAVING)) ->
+       cursor++
+    :: else -> break
+    od
+  };
+  if
+  :: cursor > SLOTS ->
+     d_step {
+       v = 1;
+       do
+       :: v <= SLOTS ->
+          if
+          :: used[v] && owner[v] == LEAVING -> owner[v] = departOlder
+          :: else
+          fi;
+          v++
+       :: else -> break
+       od;
+       v = 0; departing = 0; departOlder = 0; departEnd = 0; cursor = 0; followsOlder = false
+     }
+  :: cursor <= SLOTS && !followsOlder ->
+     d_step {
 #ifdef MUTANT_RELEASE_FREES_SHARED
-  :: v <= SLOTS && used[v] && owner[v] == s ->
+       v = cursor;
 #else
-  :: d_step { v <= SLOTS && used[v] && owner[v] == s && lower[v] < p -> owner[v] = p; v++ }
-  :: v <= SLOTS && used[v] && owner[v] == s && lower[v] >= p ->
+       v = (lower[cursor] >= departOlder -> cursor : 0);
 #endif
-     atomic { claim[pageOf[v]] == FREE -> claim[pageOf[v]] = LOCKED };
-     unlinkSequence++;
-     d_step {
-       if
-       :: newest[pageOf[v]] == v -> newest[pageOf[v]] = older[v]
-       :: else ->
-          n = newest[pageOf[v]];
-          do
-          :: older[n] != v -> n = older[n]
-          :: else -> break
-          od;
-          older[n] = older[v];
-          n = 0
-       fi
+       cursor++
      };
-     unlinkSequence++;
-     claim[pageOf[v]] = FREE;
-     d_step {
-       used[v] = false;
-       content[v] = POISON;
-       lower[v] = 0; upper[v] = 0; older[v] = 0; pageOf[v] = 0; owner[v] = 0;
-#if VIEWS
-       where = keeper[v];
-       keeper[v] = 0
-#else
-       skip
-#endif
-     };
-#if VIEWS
      if
-     :: atomic { where > 0 && !viewOpen[where] -> k = v };
-        unmapUnlessNeeded(where);
-        atomic { v = k; k = 0; where = 0 }
-     :: atomic { where == 0 || viewOpen[where] -> where = 0 }
-     fi;
+     :: v > 0 -> freeVersion()
+     :: v == 0
+     fi
+  :: cursor <= SLOTS && followsOlder ->
+     /* The next newer version of the same page, found with the page's claim. */
+     atomic { claim[pageOf[cursor]] == FREE -> claim[pageOf[cursor]] = LOCKED };
+     d_step {
+       v = newest[pageOf[cursor]];
+       if
+       :: v == cursor -> v = 0
+       :: else ->
+          do
+          :: older[v] != cursor -> v = older[v]
+          :: else -> break
+          od
+       fi;
+       claim[pageOf[cursor]] = FREE;
+#ifndef MUTANT_TWIN_OF_ANY_EPOCH
+       if
+       :: v > 0 && !(upper[v] >= departing && upper[v] < departEnd) -> v = 0
+       :: else
+       fi;
 #endif
-     v++
-  od;
+       cursor++
+     };
+     if
+     :: v > 0 -> freeVersion()
+     :: v == 0
+     fi
+  fi;
+#ifdef SCENARIO_DEPARTURE
+  d_step { checkSnapshot(1); checkSnapshot(2); checkSnapshot(3); p = 0; v = 0; n = 0 };
+#endif
 #ifdef SCENARIO_FULL
   releases++;
   /* Even if nothing was freed: with fewer snapshots, a page may need no slot any more. */
@@ -689,9 +826,23 @@ inline release(s) {
   :: atomic { starved -> starved = false }; wakeRegion()
   :: !starved
 #endif
-  fi;
+  fi
 #endif
-  atomic { control = false; p = 0; v = 0 }
+}
+
+/* The snapshot is nobody's any more: isLive[s] was taken back. */
+inline release(s) {
+  do
+  :: atomic { !control -> control = true };
+     if
+     :: departing == 0 && listed[s] -> beginDeparture(s)
+     :: !(departing == 0 && listed[s])
+     fi;
+     if
+     :: atomic { !listed[s] && departing != s -> control = false; break }
+     :: listed[s] || departing == s -> advanceDeparture(); control = false
+     fi
+  od
 }
 #endif
 
@@ -810,7 +961,7 @@ inline restorePage(s, page) {
 #define STEPS (2 - me)
 #define PROGRAM if :: me == 0 && step == 0 -> page = 0; value = 1 \
                    :: else -> page = 1; value = live[0] fi
-#elif defined(SCENARIO_RELEASE)
+#elif defined(SCENARIO_RELEASE) || defined(SCENARIO_DEPARTURE)
 #define STEPS 3
 #define PROGRAM page = 0; value = step + 1
 #elif defined(SCENARIO_ALL)
@@ -892,9 +1043,9 @@ proctype Preparer() {
 
 #if VIEWS
 /* A view keeps its snapshot. */
-#define CAN_RELEASE(s) (isLive[s] && !viewOpen[s])
+#define CAN_RELEASE(s) (isLive[s] && !held[s] && !viewOpen[s])
 #else
-#define CAN_RELEASE(s) isLive[s]
+#define CAN_RELEASE(s) (isLive[s] && !held[s])
 #endif
 
 /* The application's thread that takes snapshots, makes views, releases: in every order. */
@@ -908,8 +1059,8 @@ proctype Owner() {
   do
   :: epoch < EPOCHS -> makeSnapshot()
 #ifdef RELEASES
-  :: CAN_RELEASE(1) -> release(1)
-  :: CAN_RELEASE(2) -> release(2)
+  :: atomic { CAN_RELEASE(1) -> isLive[1] = false }; release(1)
+  :: atomic { CAN_RELEASE(2) -> isLive[2] = false }; release(2)
 #if VIEWS
   :: atomic { isLive[1] && !wasViewed[1] -> wasViewed[1] = true }; makeView(1)
   :: atomic { isLive[2] && !wasViewed[2] -> wasViewed[2] = true }; makeView(2)
@@ -917,7 +1068,7 @@ proctype Owner() {
   :: viewReady[2] -> closeView(2)
 #endif
 #if EPOCHS > 2
-  :: isLive[3] -> release(3)
+  :: atomic { isLive[3] && !held[3] -> isLive[3] = false }; release(3)
 #endif
 #ifdef SCENARIO_FULL
   /* One slot is enough for the page of the last snapshot, if it is ours. */
@@ -939,6 +1090,22 @@ proctype Owner() {
   od;
   finished++
 }
+
+#ifdef RELEASER
+/* Another thread that releases. */
+proctype Releaser() {
+  RESOLVER_LOCALS;
+  READER_LOCALS;
+  byte p;
+  do
+  :: atomic { CAN_RELEASE(1) -> isLive[1] = false }; release(1)
+  :: atomic { CAN_RELEASE(2) -> isLive[2] = false }; release(2)
+  :: atomic { CAN_RELEASE(3) -> isLive[3] = false }; release(3)
+  :: atomic { epoch == EPOCHS && !isLive[1] && !isLive[2] && !isLive[EPOCHS] -> break }
+  od;
+  finished++
+}
+#endif
 
 #ifdef READER
 /* Reads any snapshot, at any time of its life. */
@@ -1014,23 +1181,6 @@ proctype Restorer() {
 #endif
 #define AT_REST(p) (wp[p] == (preserved[p] < epoch) && claim[p] == FREE)
 
-/* Whatever has happened: a snapshot that lives reads as it must. */
-inline checkSnapshot(s) {
-  p = 0;
-  do
-  :: p < PAGES && isLive[s] ->
-     v = 0;
-     n = newest[p];
-     do
-     :: n > 0 && upper[n] >= s -> v = n; n = older[n]
-     :: else -> break
-     od;
-     CHECK_ISOLATION((v > 0 -> CONTENT(v, p) : live[p]) == EXPECTED(s, p));
-     p++
-  :: else -> break
-  od
-}
-
 init {
   byte actors, p, v, n;
   atomic {
@@ -1051,6 +1201,9 @@ init {
 #ifdef PREPARER
     run Preparer(); actors++;
 #endif
+#ifdef RELEASER
+    run Releaser(); actors++;
+#endif
 #ifdef READER
     run Reader(); actors++;
 #endif
@@ -1062,6 +1215,9 @@ init {
     finished == actors && inside == 0;
     CHECK_REST(AT_REST(0) && AT_REST(PAGES - 1));
     CHECK_REST(!closed && !control && unlinkSequence % 2 == 0);
+#ifdef RELEASES
+    CHECK_REST(departing == 0);
+#endif
     checkSnapshot(1);
     checkSnapshot(2);
 #ifdef RELEASES

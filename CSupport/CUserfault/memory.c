@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 #include "cuserfault_memory.h"
 
 #include <errno.h>
@@ -6,6 +7,7 @@
 #include <sched.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -51,6 +53,18 @@ uint64_t cuserfault_nanoseconds(void) {
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
   return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+int64_t cuserfault_copy_if_readable(uint64_t destination, uint64_t source, size_t count) {
+  struct iovec to = {.iov_base = (void *)(uintptr_t)destination, .iov_len = count};
+  struct iovec from = {.iov_base = (void *)(uintptr_t)source, .iov_len = count};
+  ssize_t copied = process_vm_readv(getpid(), &to, 1, &from, 1, 0);
+  return copied < 0 ? -errno : copied;
+}
+
+int cuserfault_populate_read(uint64_t start, uint64_t length) {
+  const int populate_read = 22;  // MADV_POPULATE_READ, Linux 5.14
+  return madvise((void *)(uintptr_t)start, length, populate_read) < 0 ? -errno : 0;
 }
 
 int cuserfault_populate_write(uint64_t start, uint64_t length) {

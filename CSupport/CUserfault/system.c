@@ -132,11 +132,14 @@ void cuserfault_join_thread(uint64_t thread) {
 void cuserfault_block_signals(struct cuserfault_signal_mask *saved) {
   sigset_t blocked;
   fill_with_put_off_signals(&blocked);
-  pthread_sigmask(SIG_BLOCK, &blocked, (sigset_t *)saved);
+  // Nor does a thread that is cancelled leave locks held.
+  pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &saved->cancel_state);
+  pthread_sigmask(SIG_BLOCK, &blocked, (sigset_t *)saved->words);
 }
 
 void cuserfault_restore_signals(const struct cuserfault_signal_mask *saved) {
-  pthread_sigmask(SIG_SETMASK, (const sigset_t *)saved, NULL);
+  pthread_sigmask(SIG_SETMASK, (const sigset_t *)saved->words, NULL);
+  pthread_setcancelstate(saved->cancel_state, NULL);
 }
 
 static int result(int status) {

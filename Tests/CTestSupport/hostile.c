@@ -7,6 +7,7 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <linux/userfaultfd.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -204,4 +205,28 @@ int test_support_merge_everything(bool may_merge) {
 
 int test_support_unshare_descriptors(void) {
   return unshare(CLONE_FILES) < 0 ? -errno : 0;
+}
+
+struct cancelled {
+  volatile unsigned char *pages;
+  size_t page_size, page_count;
+};
+
+static void *write_until_cancelled(void *argument) {
+  const struct cancelled *job = argument;
+  pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, NULL);
+  for (unsigned char value = 0;; value++) {
+    for (size_t i = 0; i < job->page_count; i++) job->pages[i * job->page_size] = value;
+  }
+}
+
+int test_support_cancel_writer(
+    void *pages, size_t page_size, size_t page_count, unsigned microseconds) {
+  struct cancelled job = {pages, page_size, page_count};
+  pthread_t thread;
+  int error = pthread_create(&thread, NULL, write_until_cancelled, &job);
+  if (error != 0) return error;
+  usleep(microseconds);
+  pthread_cancel(thread);
+  return pthread_join(thread, NULL);
 }

@@ -55,6 +55,8 @@ struct ControlGroupTests {
 
   private static let mebi = 1 << 20
   private static let swap = 100 << 20
+  /// What is left of it to others, and to pages that are under way, does not count.
+  private static let usableSwap = 34 << 20
 
   @Test("Without a limit there is room: no group, no file, \"max\", or the largest number")
   func unlimited() throws {
@@ -101,7 +103,7 @@ struct ControlGroupTests {
     #expect(try groups.room(of: "/a/b/c") == .bytes(-2 * mebi))
     #expect(try groups.room(of: "/a/bc") == .bytes(24 * mebi))
     try groups.set("a", ["memory.swap.max": "max\n"])
-    #expect(try groups.room(of: "/a") == .bytes(24 * mebi + ControlGroupTests.swap))
+    #expect(try groups.room(of: "/a") == .bytes(24 * mebi + ControlGroupTests.usableSwap))
   }
 
   @Test("Version 1 limits memory alone, and memory and swap space together")
@@ -115,7 +117,7 @@ struct ControlGroupTests {
         "memory.limit_in_bytes": "\(64 * mebi)\n", "memory.usage_in_bytes": "\(50 * mebi)\n",
         "memory.stat": "inactive_file 5\ntotal_inactive_file \(2 * mebi)\ntotal_active_file 0\n",
       ])
-    let expected = MemoryControlGroups.Room.bytes(14 * mebi + ControlGroupTests.swap)
+    let expected = MemoryControlGroups.Room.bytes(14 * mebi + ControlGroupTests.usableSwap)
     #expect(try groups.room(of: "/docker/box") == expected)
     #expect(try groups.room(of: "/docker/box/inner") == expected)
     // Beside what is mounted, all that can be seen is the mount itself.
@@ -131,7 +133,7 @@ struct ControlGroupTests {
     #expect(try groups.room(of: "/docker/box/inner") == .bytes(mebi))
   }
 
-  @Test("Near a limit each chunk is asked for; without one, a look each 16 MiB is enough")
+  @Test("Each chunk is asked for, and what another store was allowed meanwhile counts")
   func allowance() throws {
     let groups = try Imitation(version: 2)
     defer { groups.remove() }
@@ -141,26 +143,29 @@ struct ControlGroupTests {
     try groups.set(
       "a",
       [
-        "memory.max": "\(64 * mebi)\n", "memory.current": "\(59 * mebi)\n",
+        "memory.max": "\(64 * mebi)\n", "memory.current": "\(57 * mebi)\n",
         "memory.swap.max": "0\n",
       ])
     let asked = try MemoryControlGroups(
       membership: membership.path,
       mounts: "31 22 0:28 / \(groups.folder.path) rw - cgroup2 cgroup2 rw")
     var allowance = MemoryAllowance()
-    var mayTake = allowance.takes(2 * mebi, of: asked)
-    #expect(mayTake)
+    func takes(_ mebibytes: Int) -> Bool { allowance.takes(mebibytes * mebi, of: asked) }
+    // Two of 64 MiB are left to others.
+    #expect(takes(2))
+    #expect(takes(2))
+    #expect(!takes(2))
+    allowance.settle(4 * mebi)
     try groups.set("a", ["memory.current": "\(61 * mebi)\n"])
-    mayTake = allowance.takes(2 * mebi, of: asked)
-    #expect(!mayTake)
+    #expect(!takes(2))
     try groups.set("a", ["memory.max": "max\n"])
-    mayTake = allowance.takes(2 * mebi, of: asked)
-    #expect(mayTake)
+    #expect(takes(2))
     try groups.set("a", ["memory.max": "\(mebi)\n"])
-    mayTake = allowance.takes(8 * mebi, of: asked)
-    #expect(mayTake)
-    mayTake = allowance.takes(16 * mebi, of: asked)
-    #expect(!mayTake)
+    #expect(!takes(2))
+    // The process is put into a group that has room.
+    try groups.set("b", ["memory.max": "\(64 * mebi)\n", "memory.current": "0\n"])
+    try Data("0::/b\n".utf8).write(to: membership)
+    #expect(takes(2))
   }
 
   /// A group of this machine's own, below the one that the test is in.
@@ -234,6 +239,59 @@ struct ControlGroupTests {
       region.fillPages(0..<512, with: 7)
       #expect(try last.word(ofPage: 511) == 0x0606_0606_0606_0606)
       #expect(!last.isInvalidated)
+    }
+  }
+
+  /// How a group comes to be too small only after regions were made.
+  enum Late: String, CaseIterable, Codable { case joined, lowered, manyStores }
+
+  @Test(
+    "A group that is joined or made smaller later, and stores that share one, are minded as well",
+    arguments: Late.allCases, MemoryRegion.FaultDelivery.allCases)
+  func lateLimit(_ late: Late, _ delivery: MemoryRegion.FaultDelivery) async throws {
+    let mebi = ControlGroupTests.mebi
+    let group = try ControlGroupTests.makeGroup(limit: late == .lowered ? 1 << 30 : 128 * mebi)
+    defer { unsafe rmdir(group.path) }
+    let path: String = group.path
+    await #expect(processExitsWith: .success) { [late, delivery, path = path as String] in
+      endIfHanging()
+      let mebi = ControlGroupTests.mebi
+      let group = URL(fileURLWithPath: path)
+      func join() throws {
+        try ControlGroupTests.write("\(getpid())", to: group.appendingPathComponent("cgroup.procs"))
+      }
+      if late != .joined { try join() }
+      var options = MemoryRegion.Options()
+      options.faultDelivery = delivery
+      options.hasOwnHandler = true
+      let count = late == .manyStores ? 12 : 1
+      let regions = try (0..<count).map { _ in
+        try MemoryRegion(byteCount: 48 * mebi / count, options: options)
+      }
+      let pages = regions[0].byteCount / pageSize
+      for region in regions { region.fillPages(0..<pages, with: 1) }
+      var snapshots: [MemorySnapshot] = []
+      for round in 2...7 {
+        snapshots += try regions.map { try $0.makeSnapshot() }
+        if round == 3 {
+          switch late {
+          case .joined: try join()
+          case .lowered: try ControlGroupTests.lower(group, to: 136 * mebi)
+          case .manyStores: break
+          }
+        }
+        for region in regions { region.fillPages(0..<pages, with: UInt8(round)) }
+      }
+      #expect(snapshots.contains { $0.isInvalidated })
+      for region in regions { #expect(region[pages - 1] == 0x0707_0707_0707_0707) }
+    }
+  }
+
+  private static func lower(_ group: URL, to limit: Int) throws {
+    for name in ["memory.limit_in_bytes", "memory.max"] {
+      let file = group.appendingPathComponent(name)
+      guard FileManager.default.fileExists(atPath: file.path) else { continue }
+      return try write("\(limit)", to: file)
     }
   }
 }

@@ -145,13 +145,12 @@ import Testing
     }
 
     /// Every kind of call, each as often as it is to fail: in a short run in one mode only, and one
-    /// number of times.
+    /// number of times; in a long run in every fourth mode.
     private static func attempts(_ operation: Int, _ mode: Int) -> [Attempt] {
       SystemCall.allCases.enumerated().flatMap { number, call in
         let turn = operation + number
-        guard runsLongTests || (turn + mode) % RegionMode.tested.count == 0 else {
-          return [Attempt]()
-        }
+        let step = runsLongTests ? 4 : RegionMode.tested.count
+        guard (turn + mode) % step == 0 else { return [Attempt]() }
         return [1, 5, 100].enumerated().compactMap { position, times in
           guard runsLongTests || (turn + position) % 3 == 0 else { return nil }
           return Attempt(call: call, times: times, error: errors[turn % errors.count])

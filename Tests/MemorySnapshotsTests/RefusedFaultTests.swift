@@ -34,6 +34,42 @@ import Testing
     }
 
     @Test(
+      "Where epoll takes no more descriptors, no region is made, and those that are there go on",
+      arguments: RegionMode.tested(guessing: true), [true, false])
+    func epollRefused(_ mode: RegionMode, _ hasOwnHandler: Bool) async {
+      await #expect(processExitsWith: .success) { [mode, hasOwnHandler] in
+        let watchdog = Watchdog()
+        let region = try MemoryRegion(pages: 8, mode)
+        region.fillPages(0..<8, with: 1)
+        let snapshot = try region.makeSnapshot()
+        let before = ProcessResources.now()
+        for error in [Errno.noMemory, .noSpace] {
+          watchdog.beat("\(mode), \(error)")
+          // What fs.epoll.max_user_watches, memory that is short, or a filter may refuse.
+          ForcedFailure.fail([.epollAdd, .epollModify], times: .max, with: error)
+          for _ in 0..<4 {
+            do {
+              let other = try MemoryRegion(pages: 1, mode) { $0.hasOwnHandler = hasOwnHandler }
+              other[0] = 1
+              let own = try other.makeSnapshot()
+              other[0] = 2
+              #expect(try own.word(ofPage: 0) == 1)
+            } catch let refusal as SnapshotError {
+              #expect(refusal.code == .outOfResources || refusal.code == .systemCall, "\(refusal)")
+            }
+          }
+          region.fillPages(2..<4, with: 2)
+          #expect(try snapshot.bytes(in: 0..<snapshot.byteCount).allSatisfy { $0 == 1 })
+          ForcedFailure.end()
+        }
+        region.fillPages(4..<8, with: 3)
+        #expect(try snapshot.bytes(in: 0..<snapshot.byteCount).allSatisfy { $0 == 1 })
+        #expect(!snapshot.isInvalidated)
+        #expect(await ProcessResources.stayed(before), "\(before), \(ProcessResources.now())")
+      }
+    }
+
+    @Test(
       "A page that the kernel does not un-protect at first is un-protected in the end",
       arguments: RegionMode.tested)
     func unprotectedLate(_ mode: RegionMode) async {

@@ -43,11 +43,31 @@ struct SignalScenarioTests {
 
   @Test(
     "An earlier handler runs under the mask of its own action, and may leave by a jump",
-    arguments: [("mask", "AA"), ("mask-without-own", "AA"), ("jumping", "AABABA")])
+    arguments: [
+      ("mask", "AA"), ("mask-without-own", "AA"), ("jumping", "AABABA"),
+      // Nobody counts these: a page of a region.
+      ("beyond-end-of-file", ""),
+    ])
   func earlierHandler(_ scenario: String, _ handlers: String) throws {
     let run = try SignalScenario(scenario)
     #expect(run.signal == 0 && run.status == 0, "\(run)")
     #expect(run.output == handlers, "\(run)")
+  }
+
+  @Test(
+    "What cannot be read is not preserved on a guess, and ends no process",
+    arguments: MemoryRegion.FaultDelivery.allCases)
+  func guessesUnreadable(_ delivery: MemoryRegion.FaultDelivery) throws {
+    let run = try SignalScenario("guess-unreadable", delivery)
+    #expect(run.signal == 0 && run.status == 0, "\(run)")
+  }
+
+  @Test(
+    "A thread that is cancelled in the middle of a fault leaves nothing locked",
+    arguments: MemoryRegion.FaultDelivery.allCases)
+  func cancelled(_ delivery: MemoryRegion.FaultDelivery) throws {
+    let run = try SignalScenario("cancelled", delivery)
+    #expect(run.signal == 0 && run.status == 0, "\(run)")
   }
 
   @Test("After the application has reset SIGBUS, the next region makes inline faults work again")

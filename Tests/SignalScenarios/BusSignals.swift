@@ -59,6 +59,7 @@ func runBusScenario(_ name: String) throws {
     write("alive")
     unsafe test_support_bus_fail_memory(page, true)
     withExtendedLifetime(piece) { fail("the failure was taken for a fault") }
+  case "beyond-end-of-file": try writeBeyondEnd()
   case "inside-region":
     test_support_bus_install(CChar(UInt8(ascii: "A")), TEST_SUPPORT_BUS_CHAINS, 0, 0)
     let file = try memoryFile(pages: 4)
@@ -154,6 +155,33 @@ private func checkMasks(flags: Int32) throws {
   check(test_support_blocked_signals() == bit(SIGUSR2), "the thread's mask has changed")
   piece.write(3, to: 2)
   check(try piece.isIntact(), "the snapshot has changed")
+}
+
+/// A protected page that has gone with the end of its file is for the earlier handler.
+private func writeBeyondEnd() throws {
+  test_support_bus_install(
+    CChar(UInt8(ascii: "A")), TEST_SUPPORT_BUS_JUMPS, Int32(SA_NODEFER), 0)
+  let file = try memoryFile(pages: 4)
+  let memory = unsafe UnsafeMutableRawBufferPointer(
+    start: mmap(nil, 4 * pageSize, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0),
+    count: 4 * pageSize)
+  unsafe memory.initializeMemory(as: UInt8.self, repeating: 1)
+  let region = try unsafe MemoryRegion(
+    adopting: memory, options: MemoryRegion.Options(faultDelivery: delivery))
+  let snapshot = try region.makeSnapshot()
+  check(ftruncate(file, 2 * pageSize) == 0, "the file was not truncated")
+  for page in [2, 3, 2] {
+    let byte = unsafe region.baseAddress + page * pageSize
+    check(
+      unsafe test_support_bus_jumps(byte.assumingMemoryBound(to: UInt8.self)),
+      "the handler was not called")
+  }
+  unsafe memory.storeBytes(of: 2, toByteOffset: pageSize, as: Int.self)
+  var word: UInt8 = 0
+  try unsafe withUnsafeMutableBytes(of: &word) {
+    try unsafe snapshot.copyBytes(in: pageSize..<pageSize + 1, into: $0)
+  }
+  check(word == 1, "the snapshot has changed")
 }
 
 /// A handler that leaves by a jump leaves nothing behind: no mask, no memory of its signal.

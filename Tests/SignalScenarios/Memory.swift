@@ -1,3 +1,4 @@
+import CTestSupport
 import Glibc
 import MemorySnapshots
 
@@ -53,6 +54,20 @@ final class Piece {
       guard word == value, seen == value else { return false }
     }
     return true
+  }
+}
+
+/// Threads are cancelled in the middle of their faults, and leave nothing locked.
+func cancelWriters() throws {
+  for round in 0..<400 {
+    let piece = try Piece(pages: 64, round % 2 == 0 ? .anonymous : .sharedMemory, value: 1)
+    let status = unsafe test_support_cancel_writer(
+      piece.region.baseAddress, pageSize, 64, UInt32(round % 40 * 10))
+    check(status == 0, "the writer was not cancelled: \(status)")
+    // Waits for ever if a gate or a claim is held.
+    for page in 0..<64 { piece.write(UInt64(round), to: page) }
+    check(try piece.isIntact(), "the snapshot has changed in round \(round)")
+    _ = try piece.region.makeSnapshot()
   }
 }
 

@@ -32,6 +32,8 @@ do {
   case "forks-under-change": try forksUnderChange()
   case "crash": try crash()
   case "profile": try profile()
+  case "cancelled": try cancelWriters()
+  case "guess-unreadable": try guessUnreadable()
   default: try runBusScenario(arguments[1])
   }
 } catch {

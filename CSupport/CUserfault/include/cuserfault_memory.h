@@ -26,6 +26,11 @@ void cuserfault_copy_past_cache(
 /// Orders the copies past the cache before every store that follows.
 void cuserfault_finish_copies(void) CUSERFAULT_REALTIME;
 
+/// Copies whole pages that may turn out not to be readable (process_vm_readv(2) of the caller's own
+/// process). Returns how many bytes were copied, from the start on, or a negated errno.
+int64_t cuserfault_copy_if_readable(uint64_t destination, uint64_t source, size_t count)
+    CUSERFAULT_REALTIME;
+
 /// Fetches the cache line at an address that need not be valid.
 static inline void cuserfault_prefetch(const void *_Nonnull address) CUSERFAULT_REALTIME {
   __builtin_prefetch(address);
@@ -60,6 +65,9 @@ uint64_t cuserfault_nanoseconds(void) CUSERFAULT_REALTIME;
 
 /// madvise(2) with MADV_POPULATE_WRITE (Linux 5.14). Returns 0 or a negated errno.
 int cuserfault_populate_write(uint64_t start, uint64_t length) CUSERFAULT_REALTIME;
+
+/// madvise(2) with MADV_POPULATE_READ (Linux 5.14). Returns 0 or a negated errno.
+int cuserfault_populate_read(uint64_t start, uint64_t length) CUSERFAULT_REALTIME;
 
 /// sched_yield(2).
 void cuserfault_yield(void) CUSERFAULT_REALTIME;

@@ -1,37 +1,35 @@
-/// Whether the store may grow, as far as the control groups go: asks them now and then, and more often
-/// the nearer their limit is. The keeper's own.
+/// Whether a store may grow, as far as the control groups go. One for all stores of the process, so that
+/// no two take the same room. The groups are asked each time: a limit may be set or lowered, and the
+/// process be put into another group, at any time.
+///
+/// All zeros at first: see `ProcessMemory`.
 struct MemoryAllowance {
-  /// How much may be taken without asking, until when.
-  private var credit = 0
-  private var end: UInt64 = 0
+  /// What stores have been allowed, and the kernel may not have counted yet.
+  private var underWay = 0
   private var wasLimited = false
 
-  private static var longest: UInt64 { 1_000_000_000 }
-  private static var longestNearLimit: UInt64 { 100_000_000 }
-  private static var shareOfRoom: Int { 8 }
-  /// A limit may be set, or the process be put into a group that has one, at any time.
-  private static var mostCredit: Int { 16 << 20 }
-
+  /// Whether `byteCount` more may be populated. If so, `settle` has to follow.
   mutating func takes(_ byteCount: Int, of groups: borrowing MemoryControlGroups) -> Bool {
-    let now = Kernel.nanoseconds()
-    if now < end, credit >= byteCount {
-      credit -= byteCount
-      return true
-    }
-    switch groups.room() {
-    case .unlimited:
-      wasLimited = false
-      credit = MemoryAllowance.mostCredit
-      end = now + MemoryAllowance.longest
-      return true
-    case .unknown:
-      return !wasLimited
+    let needed = underWay + byteCount
+    switch groups.room(for: needed) {
+    case .unlimited: wasLimited = false
+    case .unknown: guard !wasLimited else { return false }
     case .bytes(let room):
       wasLimited = true
-      credit = min(
-        max(room - byteCount, 0) / MemoryAllowance.shareOfRoom, MemoryAllowance.mostCredit)
-      end = now + MemoryAllowance.longestNearLimit
-      return room >= byteCount
+      guard room >= needed else { return false }
     }
+    underWay = needed
+    return true
+  }
+
+  /// Says that memory that was taken is populated, or will not be.
+  mutating func settle(_ byteCount: Int) { underWay -= byteCount }
+}
+
+extension ProcessMemory {
+  /// What all stores of the process share. Under `allowanceLock`.
+  var allowance: Reference<MemoryAllowance> {
+    unsafe Reference(
+      at: pointer(ProcessMemory.allowance).assumingMemoryBound(to: MemoryAllowance.self))
   }
 }

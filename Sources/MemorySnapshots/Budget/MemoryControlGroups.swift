@@ -64,11 +64,14 @@ struct MemoryControlGroups: ~Copyable, @unchecked Sendable {
 
   /// What is left, by the group that leaves the least: that of the process or one above it.
   ///
-  /// - Complexity: O(groups above this one), some 3 µs for each, 50 µs for each with a limit.
-  func room() -> Room {
+  /// - Parameter needed: What is enough: where as much is free, it is not looked up what could be taken
+  ///   back besides.
+  /// - Complexity: O(groups above this one), some 3 µs for each, 6 µs for each with a limit, and 50 µs for
+  ///   each whose limit is near.
+  func room(for needed: Int = .max) -> Room {
     var least = Room.unlimited
     for mount in mounts {
-      switch room(mount) {
+      switch room(mount, needed) {
       case .unlimited: break
       case .unknown: return .unknown
       case .bytes(let bytes):
@@ -79,13 +82,13 @@ struct MemoryControlGroups: ~Copyable, @unchecked Sendable {
     return least
   }
 
-  private func room(_ mount: Mount) -> Room {
+  private func room(_ mount: Mount, _ needed: Int) -> Room {
     guard let length = findGroup(mount) else { return .unknown }
     var least = Room.unlimited
     var end = length
     while true {
       do throws(Errno) {
-        let level = try room(ofGroupEndingAt: end, mount.version)
+        let level = try room(ofGroupEndingAt: end, mount.version, needed)
         if level < .max {
           if case .bytes(let known) = least, known <= level {} else { least = .bytes(level) }
         }
@@ -139,12 +142,18 @@ struct MemoryControlGroups: ~Copyable, @unchecked Sendable {
     return nil
   }
 
-  private func room(ofGroupEndingAt end: Int, _ version: GroupVersion) throws(Errno) -> Int {
+  private func room(
+    ofGroupEndingAt end: Int, _ version: GroupVersion, _ needed: Int
+  ) throws(Errno) -> Int {
     switch version {
     case .one:
       guard let limit = try limit(end, "memory.limit_in_bytes"),
         let used = try number(end, "memory.usage_in_bytes")
       else { return .max }
+      // Memory and swap space together are used as much at the least: theirs has to be looked up.
+      let hasBoth = try self.limit(end, "memory.memsw.limit_in_bytes") != nil
+      let free = limit - used - MemoryControlGroups.margin(limit)
+      if free >= needed, !hasBoth { return free }
       let cached = try cacheBytes(end, "total_inactive_file", "total_active_file")
       var room = limit - used + cached + freeSwapBytes
       // Memory and swap space together.
@@ -159,9 +168,12 @@ struct MemoryControlGroups: ~Copyable, @unchecked Sendable {
       let high = try limit(end, "memory.high") ?? .max
       let limit = min(try limit(end, "memory.max") ?? .max, high)
       guard limit < .max, let used = try number(end, "memory.current") else { return .max }
+      let free = limit - used - MemoryControlGroups.margin(limit)
+      if free >= needed { return free }
       var swap = freeSwapBytes
       if let most = try self.limit(end, "memory.swap.max") {
-        swap = min(swap, max(most - (try number(end, "memory.swap.current") ?? 0), 0))
+        let left = max(most - (try number(end, "memory.swap.current") ?? 0), 0)
+        swap = min(swap, MemoryControlGroups.usable(left))
       }
       let cached = try cacheBytes(end, "inactive_file", "active_file")
       return limit - used + cached + swap - MemoryControlGroups.margin(limit)
@@ -171,7 +183,13 @@ struct MemoryControlGroups: ~Copyable, @unchecked Sendable {
   /// What is left to others between two looks: the application's own memory grows meanwhile.
   private static func margin(_ limit: Int) -> Int { min(limit / 32, 16 << 20) }
 
-  private var freeSwapBytes: Int { givenSwapBytes ?? Kernel.freeSwapBytes }
+  /// Swap space to reckon with. It is the whole system's, and pages on their way there or back take it
+  /// and memory at once: the kernel kills before it is full.
+  private var freeSwapBytes: Int {
+    MemoryControlGroups.usable(givenSwapBytes ?? Kernel.freeSwapBytes)
+  }
+
+  static func usable(_ swapBytes: Int) -> Int { max(swapBytes - 32 << 20, 0) / 2 }
 
   /// Pages of files, which the kernel takes back before it kills. Shared memory is not among them.
   private func cacheBytes(

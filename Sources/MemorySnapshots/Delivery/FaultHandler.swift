@@ -33,6 +33,7 @@ final class FaultHandler: Sendable {
 
   private init(threadCount: Int) throws(SnapshotError) {
     do throws(Errno) {
+      _ = try ProcessMemory.get()
       fork = try ForkMarker()
       state = try HandlerState.allocate()
       var threadStates: [Reference<HandlerThreadState>] = []

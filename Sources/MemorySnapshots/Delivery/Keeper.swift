@@ -13,8 +13,6 @@ struct Keeper {
   /// The most slots in use lately; falls by a quarter each tick.
   private var recentPeak = 0
 
-  private var allowance = MemoryAllowance()
-
   /// When memory was last handed back.
   private var lastTick: UInt64 = 0
 
@@ -52,11 +50,38 @@ struct Keeper {
   private mutating func refill() -> Bool {
     let pages = handler.value.store.value.pages.freeSlots
     let smallest = 2 * handler.value.store.value.reservePages
-    if pages == 0 { reserve = min(reserve * 2, 8 * smallest) }
+    // Not at first, when none has been needed: many stores that are not used would take much memory.
+    let hasRunOut = pages == 0 && handler.value.store.value.pages.populatedBytes > 0
+    if hasRunOut { reserve = min(reserve * 2, 8 * smallest) }
     let handler = handler
-    return handler.value.store.value.refill(reservePages: reserve) { byteCount in
-      allowance.takes(byteCount, of: handler.value.groups)
+    var taken = 0
+    let store = handler.value.store
+    let hasMemory = store.value.refill(reservePages: reserve) { byteCount in
+      Keeper.withAllowance { allowance in
+        // The chunk before is populated by now.
+        allowance.settle(taken)
+        taken = 0
+        guard allowance.takes(byteCount, of: handler.value.groups) else { return false }
+        taken = byteCount
+        return true
+      }
     }
+    if taken > 0 { Keeper.withAllowance { $0.settle(taken) } }
+    return hasMemory
+  }
+
+  /// Calls `body` with what all stores of the process share, under its lock. Only keepers hold it, for as
+  /// long as it takes to ask the kernel.
+  private static func withAllowance<Result>(_ body: (inout MemoryAllowance) -> Result) -> Result {
+    // Known: `FaultHandler` makes it before it starts a keeper.
+    guard let memory = ProcessMemory.known else {
+      var own = MemoryAllowance()
+      return body(&own)
+    }
+    let lock = memory.allowanceLock
+    lock.lock()
+    defer { lock.unlock() }
+    return body(&memory.allowance.value)
   }
 
   /// Whether there is memory to hand back, now or once a reserve that a burst has raised is lowered

@@ -8,6 +8,10 @@ extension Kernel {
   /// The bit of a pagemap entry that says that the page is write-protected.
   static var writeProtectedBit: UInt64 { 1 << 57 }
 
+  /// The bit that says that the page is a guard page (MADV_GUARD_INSTALL): nobody can access it. Linux
+  /// 6.15; clear before.
+  static var guardBit: UInt64 { 1 << 58 }
+
   /// Reads the pagemap entries of the pages from `address` on (/proc/thread-self/pagemap).
   static func readPagemap(
     _ address: UInt, _ entries: FixedArray<UInt64>, count wanted: Int
@@ -37,6 +41,29 @@ extension Kernel {
     let status = askInFaultPath(
       .madvisePopulate, cuserfault_populate_write(UInt64(page), UInt64(pageSize)))
     return status != -EFAULT && status != -EHWPOISON
+  }
+
+  /// madvise(2) with MADV_POPULATE_READ (Linux 5.14; true before): false if a load from the page ends in
+  /// SIGBUS, because its file was truncated say.
+  @_noLocks
+  static func canRead(_ page: UInt, _ pageSize: Int) -> Bool {
+    let status = askInFaultPath(
+      .madvisePopulate, cuserfault_populate_read(UInt64(page), UInt64(pageSize)))
+    return status != -EFAULT && status != -EHWPOISON
+  }
+
+  /// process_vm_readv(2) of our own memory: how many pages, from the first on, could be copied. What
+  /// cannot be read is an answer here, where a load would end the process. None where the call is
+  /// refused.
+  @_noLocks
+  static func copyIfReadable(
+    from source: UInt, to destination: UInt, pageCount: Int, pageSize: Int
+  ) -> Int {
+    let copied = askInFaultPath(
+      .readMemory,
+      Int(
+        cuserfault_copy_if_readable(UInt64(destination), UInt64(source), pageCount * pageSize)))
+    return max(copied, 0) / pageSize
   }
 
   /// mincore(2): whether each page is in memory, so that none is a hole of a memory file.

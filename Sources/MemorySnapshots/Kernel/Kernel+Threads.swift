@@ -118,10 +118,15 @@ extension Kernel {
     _ = try check(ask(.epollAdd, cuserfault_epoll_add(epoll, descriptor, tag)))
   }
 
-  /// Whether both numbers still stand for the files that were added to each other.
+  /// Whether both numbers still stand for the files that were added to each other. Only what the kernel
+  /// answers about other files is a no: EBADF, EINVAL and EPERM for such as are no epoll or cannot be
+  /// watched, ENOENT for others that can. Where it refuses for another reason, nothing has changed.
   @_noLocks
   static func epollHolds(_ epoll: Int32, _ descriptor: Int32, tag: UInt64) -> Bool {
-    askInFaultPath(.epollModify, cuserfault_epoll_holds(epoll, descriptor, tag)) == 0
+    switch -askInFaultPath(.epollModify, cuserfault_epoll_holds(epoll, descriptor, tag)) {
+    case EBADF, EINVAL, EPERM, ENOENT: false
+    default: true
+    }
   }
 
   /// False if the descriptor may still be reported.

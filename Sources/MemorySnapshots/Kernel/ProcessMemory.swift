@@ -17,11 +17,15 @@ struct ProcessMemory: @unchecked Sendable {
     static var handlerLock: Int { 0 }
     static var faultHandlers: Int { 8 }
     static var kernelFeatures: Int { 16 }
+    static var allowanceLock: Int { 32 }
     static var inlineLock: Int { 64 }
     static var inlineWaiters: Int {
       @_noLocks get { 192 }
     }
   }
+
+  /// Under `allowanceLock`, a `MemoryAllowance`.
+  static var allowance: Int { 40 }
 
   /// Two more cache lines, and what follows the first page, are those of the ranges whose faults are
   /// resolved inline (`InlineFaults`).
@@ -81,6 +85,8 @@ struct ProcessMemory: @unchecked Sendable {
   var kernelFeatures: Reference<Word> {
     unsafe Reference(at: pointer(Offset.kernelFeatures).assumingMemoryBound(to: Word.self))
   }
+
+  var allowanceLock: FutexMutex { FutexMutex(futex(Offset.allowanceLock)) }
 
   var inlineLock: FutexMutex { FutexMutex(futex(Offset.inlineLock)) }
 

@@ -17,6 +17,8 @@ package enum SystemCall: UInt8, CaseIterable, Sendable {
   case madviseDiscard
   /// madvise(2) with any other advice.
   case madvise
+  /// process_vm_readv(2) of the process's own memory.
+  case readMemory
   // Files.
   case createMemoryFile
   case fstat

@@ -64,6 +64,27 @@ struct VersionChains: ~Copyable, Sendable {
     list.count += 1
   }
 
+  /// Takes versions back that were added and not published, from `number` to the end of the list.
+  @_noLocks
+  func takeBack(from number: UInt32, of list: inout VersionList) {
+    let last = record(number).value.previous
+    var number = number
+    while number != 0 {
+      let next = record(number).value.next
+      let older = record(number).value.older.load(ordering: .relaxed)
+      if older != 0 { record(older).value.newer = 0 }
+      store.value.deallocateRecord(number)
+      list.count -= 1
+      number = next
+    }
+    list.last = last
+    if last == 0 {
+      list.first = 0
+    } else {
+      record(last).value.next = 0
+    }
+  }
+
   /// Makes pages lead to their new versions, whose content has been copied.
   @_noLocks
   func publish(_ list: VersionList, in epoch: UInt64) {

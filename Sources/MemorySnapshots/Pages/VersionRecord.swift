@@ -40,6 +40,7 @@ struct VersionRecord: ~Copyable, @unchecked Sendable {
 
   var location: VersionLocation {
     @_noLocks get { VersionLocation(bits: locationBits.load(ordering: .relaxed)) }
+    @_noLocks nonmutating set { locationBits.store(newValue.bits, ordering: .relaxed) }
   }
 
   /// Fills in what a version says of itself. Relaxed: the page's word publishes the record.

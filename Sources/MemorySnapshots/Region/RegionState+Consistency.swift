@@ -40,8 +40,8 @@ extension RegionState {
     let now = timeline.epoch.load(ordering: .acquiring)
     return pages.first { page in
       let entry = entries[page - pages.lowerBound]
-      return entry & Kernel.writeProtectedBit == 0 && versions.table.word(page).preserved < now
-        && protection.slices.isArmed(page: page)
+      return entry & (Kernel.writeProtectedBit | Kernel.guardBit) == 0
+        && versions.table.word(page).preserved < now && protection.slices.isArmed(page: page)
     }
   }
 

@@ -6,6 +6,10 @@ internal import SystemPackage
 /// its handler has let go of it.
 struct RegionState: ~Copyable, Sendable {
   let layout: RegionLayout
+  let isShared: Bool
+  /// Whether the memory is the application's own mapping, of which any page may become unreadable at any
+  /// time.
+  let isAdopted: Bool
   /// Where pre-images are kept, the handler's.
   let store: Reference<PreimageStore>
   let versions: VersionChains
@@ -51,15 +55,18 @@ struct RegionState: ~Copyable, Sendable {
       store.value.keeper)
     return Reference(
       RegionState(
-        layout, traits, store: store, versions: versions, views: views, protection: protection))
+        memory, layout, traits, store: store, versions: versions, views: views,
+        protection: protection))
   }
 
   private init(
-    _ layout: RegionLayout, _ traits: Traits, store: Reference<PreimageStore>,
-    versions: consuming VersionChains, views: consuming ViewTable,
+    _ memory: borrowing RegionMemory, _ layout: RegionLayout, _ traits: Traits,
+    store: Reference<PreimageStore>, versions: consuming VersionChains, views: consuming ViewTable,
     protection: consuming Protection
   ) {
     self.layout = layout
+    isShared = memory.isShared
+    isAdopted = !memory.isOwned
     self.store = store
     self.versions = versions
     self.views = views

@@ -129,8 +129,29 @@ struct FaultResolver: Sendable {
       }
       page += 1
     }
+    if batch.copiesIfReadable, let unreadable = batch.copyReadablePages() {
+      giveBack(unreadable..<page)
+      page = unreadable
+    }
     batch.finish(protected: pages.lowerBound..<page)
     return Claimed(end: page, isStarved: isStarved)
+  }
+
+  /// Gives back claims on pages that were to be preserved on a guess and, from the first on, cannot be
+  /// read. A page that no snapshot needs has been published as preserved, and is un-protected.
+  @_noLocks
+  private func giveBack(_ pages: Range<Int>) {
+    for page in pages {
+      let word = region.value.versions.table.word(page)
+      if needsNoPreserving(page, word) {
+        unclaim(page..<page + 1)
+        continue
+      }
+      region.value.versions.table.publish(page, word.claimed(.free))
+      // Messages that were dropped for the sake of this claim have to be sent anew.
+      region.value.protection.wake(page..<page + 1)
+    }
+    region.value.versions.waiters.wake()
   }
 
   /// Un-protects pages that `claim` has preserved and gives their claims back.

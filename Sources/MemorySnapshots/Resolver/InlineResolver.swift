@@ -19,6 +19,8 @@ struct InlineResolver {
     let began = Kernel.nanoseconds()
     let page = region.value.layout.page(at: address)
     let resolver = FaultResolver(region)
+    // Before it is copied: a SIGBUS in here would end the process whatever handler it has.
+    guard isReadable(page) else { return false }
     while true {
       let reliefs = region.value.budget.relief.count()
       region.value.timeline.gate.enterWaiting()
@@ -49,6 +51,14 @@ struct InlineResolver {
   @_noLocks
   private func isWritable(_ page: Int) -> Bool {
     Kernel.canWrite(to: region.value.layout.address(ofPage: page), region.value.layout.pageSize)
+  }
+
+  /// Whether a page can be copied: it may have gone with the end of its file, if that is the
+  /// application's.
+  @_noLocks
+  private func isReadable(_ page: Int) -> Bool {
+    guard region.value.isAdopted, region.value.isShared else { return true }
+    return Kernel.canRead(region.value.layout.address(ofPage: page), region.value.layout.pageSize)
   }
 
   /// Waits until whoever has the claim on the page has given it back; a few times, because another

@@ -48,11 +48,7 @@ struct MissingPageResolver {
   ) {
     let pageSize = region.value.layout.pageSize
     let reader = SnapshotReader(region, epoch: view.value.epoch)
-    for page in pages {
-      reader.copy(
-        page, offset: 0, count: pageSize,
-        to: scratch + UInt((page - pages.lowerBound) * pageSize))
-    }
+    let pages = pages.lowerBound..<copy(pages, as: reader, scratch: scratch)
     // Too late for this reader, who gets the page in any case: the snapshot is void from now on.
     region.value.protection.confirm(
       pages, since: view.value.epoch, region.value.versions.table)
@@ -67,6 +63,34 @@ struct MissingPageResolver {
     // EAGAIN: a later one, and those before it are filled). The reader of this page goes on either
     // way: it finds its page, or faults anew.
     wake(start)
+  }
+
+  /// Copies pages as of a snapshot. Returns the end of what was copied, at least one page. The reader has
+  /// asked for the first alone: of the application's own mapping, no other is loaded from, because it may
+  /// not be readable (see `PreserveBatch.copiesIfReadable`).
+  @_noLocks
+  private func copy(_ pages: Range<Int>, as reader: SnapshotReader, scratch: UInt) -> Int {
+    let pageSize = region.value.layout.pageSize
+    guard region.value.isAdopted, pages.count > 1 else {
+      for page in pages {
+        reader.copy(
+          page, offset: 0, count: pageSize,
+          to: scratch + UInt((page - pages.lowerBound) * pageSize))
+      }
+      return pages.upperBound
+    }
+    reader.copy(pages.lowerBound, offset: 0, count: pageSize, to: scratch)
+    let rest = pages.dropFirst()
+    let target = scratch + UInt(pageSize)
+    let copied = Kernel.copyIfReadable(
+      from: region.value.layout.address(ofPage: rest.lowerBound), to: target, pageCount: rest.count,
+      pageSize: pageSize)
+    for page in rest.prefix(copied) {
+      reader.copyIfPreserved(
+        page, offset: 0, count: pageSize,
+        to: target + UInt((page - rest.lowerBound) * pageSize))
+    }
+    return rest.lowerBound + min(copied, rest.count)
   }
 
   @_noLocks

@@ -6,14 +6,14 @@ internal import Synchronization
 ///
 /// The caller has passed the gate and holds the pages' claims; it un-protects them afterwards.
 struct PreserveBatch {
-  private let region: Reference<RegionState>
-  private let cause: PreserveCause
+  let region: Reference<RegionState>
+  let cause: PreserveCause
   private let epoch: UInt64
-  private var versions = VersionList()
+  var versions = VersionList()
   private var records = SlotSet()
   private var slots = SlotSet()
-  private var copiedPages = 0
-  private var zeroPages = 0
+  var copiedPages = 0
+  var zeroPages = 0
   private var viewPages = 0
   private var furtherViewPages = 0
 
@@ -79,7 +79,7 @@ struct PreserveBatch {
   @_noLocks
   private mutating func storeLocation(ofPage page: Int, expected: Int) -> VersionLocation? {
     let source = region.value.layout.address(ofPage: page)
-    if Kernel.isZero(source, count: region.value.layout.pageSize) {
+    if !copiesIfReadable, Kernel.isZero(source, count: region.value.layout.pageSize) {
       zeroPages += 1
       return .zero
     }
@@ -145,7 +145,7 @@ struct PreserveBatch {
   /// - Parameter protected: The pages whose protection vouches for their content.
   @_noLocks
   mutating func finish(protected: Range<Int>) {
-    if copiedPages > 0 { copy() }
+    if copiedPages > 0, !copiesIfReadable { copy() }
     if versions.count > 0 {
       // After copying, before publishing: whoever reads a copy that is wrong finds the region void.
       region.value.protection.confirm(protected)

@@ -90,6 +90,11 @@ uint64_t test_support_signal_count(void);
 /// prctl(2): whether all private memory of this process may be merged with equal pages (KSM).
 int test_support_merge_everything(bool may_merge);
 
+/// Writes a byte to each of `page_count` pages over and over, in a thread that may be cancelled at any
+/// moment and is after some `microseconds`. Returns 0 or an errno.
+int test_support_cancel_writer(
+    void *_Nonnull pages, size_t page_size, size_t page_count, unsigned microseconds);
+
 /// mremap(2) to somewhere else. Returns the new address.
 void *_Nullable test_support_move(void *_Nonnull address, size_t count);
 

@@ -6,10 +6,8 @@ import Testing
 /// Short runs of `cow stress`, as it was built for release if a folder of such products is named.
 @Suite("cow stress --surroundings", .serialized, .timeLimit(.minutes(5)))
 struct StressSurroundingsTests {
-  /// What merging and locked memory do is for tests of their own; all are run by `.ci/surroundings`.
-  @Test(
-    "finds nothing wrong",
-    arguments: [.plain, .realTime, .hugePages, .swap] as [StressSurroundings])
+  /// Longer runs are made by `.ci/surroundings`.
+  @Test("finds nothing wrong", arguments: StressSurroundings.allCases)
   func findsNothing(_ surroundings: StressSurroundings) async throws {
     try await withSystemState {
       let result = try stress(surroundings, seconds: 1)
