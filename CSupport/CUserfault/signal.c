@@ -1,10 +1,10 @@
 #define _GNU_SOURCE
 #include "cuserfault_signal.h"
 
+#include "cancelling.h"
 #include "signal_set.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -148,12 +148,12 @@ static bool is_ours(const siginfo_t *information) {
   int saved_errno = errno;
   // A thread that is cancelled at any moment (PTHREAD_CANCEL_ASYNCHRONOUS), or when it next opens or
   // reads a file, as the resolver may, would leave claims and the gate held for ever.
-  int cancel_state;
-  pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
+  struct cancelling cancelling;
+  stop_cancelling(&cancelling);
   uint64_t address = (uint64_t)(uintptr_t)information->si_addr;
   uint64_t state_of_ranges = resolver(context, address);
   bool is_ours = state_of_ranges == 0 || !is_foreign(address, state_of_ranges);
-  pthread_setcancelstate(cancel_state, NULL);
+  resume_cancelling(&cancelling);
   errno = saved_errno;
   return is_ours;
 }

@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "cuserfault_system.h"
 
+#include "cancelling.h"
 #include "signal_set.h"
 
 #include <dirent.h>
@@ -133,13 +134,17 @@ void cuserfault_block_signals(struct cuserfault_signal_mask *saved) {
   sigset_t blocked;
   fill_with_put_off_signals(&blocked);
   // Nor does a thread that is cancelled leave locks held.
-  pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &saved->cancel_state);
+  struct cancelling cancelling;
+  stop_cancelling(&cancelling);
+  saved->cancel_state = cancelling.state;
+  saved->cancel_type = cancelling.type;
   pthread_sigmask(SIG_BLOCK, &blocked, (sigset_t *)saved->words);
 }
 
 void cuserfault_restore_signals(const struct cuserfault_signal_mask *saved) {
   pthread_sigmask(SIG_SETMASK, (const sigset_t *)saved->words, NULL);
-  pthread_setcancelstate(saved->cancel_state, NULL);
+  const struct cancelling cancelling = {saved->cancel_state, saved->cancel_type};
+  resume_cancelling(&cancelling);
 }
 
 static int result(int status) {

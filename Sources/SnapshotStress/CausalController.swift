@@ -169,8 +169,14 @@ struct CausalController {
 
   private mutating func consume(_ kept: CausalKept) throws {
     guard kept.view.withLock({ $0 == nil }), arena.shelf.take(kept) else { return }
-    try kept.snapshot.consume { bytes, range in
-      unsafe bytes.withUnsafeBytes { unsafe image.copy($0, at: range.lowerBound) }
+    do throws(ClosureError<Never>) {
+      try kept.snapshot.consume { bytes, range in
+        unsafe bytes.withUnsafeBytes { unsafe image.copy($0, at: range.lowerBound) }
+      }
+    } catch {
+      switch error {
+      case .snapshot(let error): throw error
+      }
     }
     compare(kept, "consume(_:)")
     arena.journal.count { $0.consumes += 1 }

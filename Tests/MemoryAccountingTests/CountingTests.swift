@@ -4,43 +4,63 @@ import Testing
 
 @testable import MemoryAccounting
 
-@Suite("ReferenceTable")
-struct ReferenceTableTests {
+@Suite("FrameTable")
+struct FrameTableTests {
+  /// A table for the whole and so many address spaces in it.
+  private func table(limit: UInt64, spaces: Int) throws -> FrameTable {
+    let groups = Groups(GroupTree(parents: Array(repeating: 0, count: spaces + 1)))
+    for space in 0..<spaces { #expect(groups.add([space + 1]) == space) }
+    return try FrameTable(limit: limit, groups)
+  }
+
+  private func sharing(_ frame: UInt64, _ table: FrameTable) -> FrameTable.Sharing {
+    var sharing = FrameTable.Sharing()
+    table.look(at: frame, &sharing)
+    return sharing
+  }
+
   @Test("references are counted exactly, however many")
   func counting() throws {
-    let table = try ReferenceTable(limit: 10_000)
-    for _ in 0..<1000 { table.add(5000, .shared) }
-    table.add(1, [])
-    table.see(2)
+    let table = try table(limit: 10_000, spaces: 1000)
+    for space in 0..<1000 { table.add(5000, .shared, in: space) }
+    for _ in 0..<300 { table.addRepeated(6000, [.file, .sharedMemory], in: 7) }
+    table.add(1, [], in: 0)
+    table.see(2, in: 0)
     #expect(table.references(to: 5000) == 1000)
+    #expect(table.references(to: 6000) == 300)
     #expect(table.references(to: 1) == 1)
     #expect(table.references(to: 2) == 0)
     #expect(table.references(to: 3) == 0)
-    #expect(table.distinct == 3)
-    #expect(table.distinctShared == 1)
-    table.see(2, [.file, .copyOnWrite])
-    table.see(2, [.file, .copyOnWrite])
-    #expect(table.distinct == 3)
-    #expect(table.distinctFile == 1)
-    #expect(table.distinctCopyOnWrite == 1)
-    #expect(table.isSharedHere(5000))
-    #expect(!table.isSharedHere(1))
+    #expect(table.sets.count() == 4)
+    #expect(table.sets.count(.shared) == 1)
+    #expect(table.sets.count(without: [.shared, .file]) == 2)
+    table.see(2, [.file, .copyOnWrite], in: 0)
+    table.see(2, [.file, .copyOnWrite], in: 0)
+    #expect(table.sets.count() == 4)
+    #expect(table.sets.count(.file) == 2)
+    #expect(table.sets.count(.copyOnWrite) == 1)
+    #expect(sharing(5000, table).isSharedHere)
+    #expect(sharing(5000, table).references == 1000)
+    #expect(!sharing(1, table).isSharedHere)
+    #expect(sharing(6000, table).mayBeFreed)
+    #expect(sharing(6000, table).isSharedMemory)
+    #expect(!sharing(2, table).mayBeFreed)
   }
 
   @Test("what is no memory is not counted")
   func limit() throws {
-    let table = try ReferenceTable(limit: 100)
-    table.see(100)
-    table.add(1 << 40, .shared)
-    #expect(table.distinct == 0)
+    let table = try table(limit: 100, spaces: 1)
+    table.see(100, in: 0)
+    table.add(1 << 40, .shared, in: 0)
+    #expect(table.sets.count() == 0)
     #expect(table.references(to: 1 << 40) == 0)
   }
 
   @Test("only stretches with references are visited")
   func stretches() throws {
-    let table = try ReferenceTable(limit: 1 << 20)
-    table.see(7)
-    table.see(1 << 19)
+    let table = try table(limit: 1 << 20, spaces: 1)
+    table.see(7, in: 0)
+    table.see(1 << 19, in: 0)
     var visited: [Range<UInt64>] = []
     table.forEachStretch { visited.append($0) }
     let expected: [Range<UInt64>] = [0..<4096, 524_288..<528_384]
@@ -57,14 +77,19 @@ struct FilePagesTests {
         range: 0..<4096, start: 0, kind: .shared, offset: 0, device: 1, inode: inode,
         permissions: 0, name: 0..<0)
     }
-    var pages = FilePages()
+    let groups = Groups(GroupTree(parents: [0]))
+    let spaces = [groups.add([0]), groups.add([0])]
+    var pages = FilePages(groups)
     for page in [0, 1, 5000, 0, 5000, 4095, 4096] as [UInt64] {
-      pages.insert(page: page, of: mapping(1))
-      pages.insert(page: page, of: mapping(2))
+      for space in spaces {
+        pages.see(page: page, of: mapping(1), .file, in: space)
+        pages.see(page: page, of: mapping(2), .file, in: space)
+      }
     }
-    #expect(pages.distinct() == 10)
-    pages.insert(page: 0, of: mapping(1))
-    #expect(pages.distinct() == 10)
+    #expect(pages.sets.count() == 10)
+    pages.see(page: 0, of: mapping(1), [.file, .copyOnWrite], in: spaces[0])
+    #expect(pages.sets.count() == 10)
+    #expect(pages.sets.count(.copyOnWrite) == 1)
   }
 }
 

@@ -17,7 +17,7 @@ struct ConsumingTests {
     for page in 0..<pages { region[page] = UInt64(page + 1) }
     let snapshot = try region.makeSnapshot()
     let isDone = Shared(false)
-    async let writer: Void = onThread {
+    let writer = startThread {
       var page = pages - 1
       while !isDone.isSet {
         region[page] = 0xdead
@@ -36,7 +36,7 @@ struct ConsumingTests {
       }
     }
     isDone.set()
-    try await writer
+    try await writer.value
     #expect(next == region.byteCount)
     #expect(wrongPages == [])
     #expect(throws: SnapshotError.self) { try snapshot.word(ofPage: 0) }

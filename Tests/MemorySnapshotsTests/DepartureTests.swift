@@ -13,7 +13,7 @@ struct DepartureTests {
     let waits = Shared(0)
     let passed = Shared(0)
     let rounds = 500
-    async let other: Void = onThread {
+    let other = startThread {
       for round in 1...rounds {
         while holds.now < round { sched_yield() }
         waits.advance(to: round)
@@ -33,7 +33,7 @@ struct DepartureTests {
       }
       return missed
     }
-    try await other
+    try await other.value
     #expect(missed == 0)
   }
 

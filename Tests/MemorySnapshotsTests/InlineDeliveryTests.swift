@@ -34,7 +34,7 @@ struct InlineDeliveryTests {
   func consistentCut(_ mode: RegionMode) async throws {
     let region = try MemoryRegion(pages: 512, mode)
     let isDone = Shared(false)
-    async let writer: Void = onThread {
+    let writer = startThread {
       var stamp: UInt64 = 1
       while !isDone.isSet {
         // The later page is written first: a snapshot that holds the first page's stamp holds it.
@@ -51,7 +51,7 @@ struct InlineDeliveryTests {
       snapshot.release()
     }
     isDone.set()
-    try await writer
+    try await writer.value
   }
 
   @Test(

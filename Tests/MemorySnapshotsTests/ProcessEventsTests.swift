@@ -62,7 +62,7 @@ struct ProcessEventsTests {
       region.fillPages(0..<512, with: 1)
       let snapshot = try region.makeSnapshot()
       let stop = Shared(false)
-      async let writer: Void = onThread {
+      let writer = startThread {
         var value: UInt64 = 2
         while !stop.isSet {
           for page in 0..<512 { region[page] = value }
@@ -72,7 +72,7 @@ struct ProcessEventsTests {
       }
       for _ in 0..<8 { #expect(test_support_stop_and_continue() == 0) }
       stop.set()
-      try await writer
+      try await writer.value
       #expect(try snapshot.bytes(in: 0..<region.byteCount).allSatisfy { $0 == 1 })
     }
   }

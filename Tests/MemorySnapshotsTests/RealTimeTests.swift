@@ -67,7 +67,7 @@ struct RealTimeTests {
     let subject = try Subject()
     let isHeld = Shared(false)
     let isWaiting = Shared(false)
-    async let holder: Void = onThread {
+    let holder = startThread {
       _ = test_support_pin(0, processor)
       let release = hold(wait, subject)
       isHeld.set()
@@ -85,7 +85,7 @@ struct RealTimeTests {
       try meet(wait, subject)
       return test_support_sleeps() - before
     }
-    try await holder
+    try await holder.value
     return sleeps
   }
 

@@ -103,7 +103,7 @@ import Testing
         region.fillPages(0..<8, with: 1)
         let snapshot = try region.makeSnapshot()
         let done = Shared(false)
-        async let writer: Void = onThread {
+        let writer = startThread {
           region.fillPages(0..<8, with: 2)
           done.set()
         }
@@ -111,7 +111,7 @@ import Testing
         ForcedFailure.fail([.wake], times: 5, with: .permissionDenied)
         #expect(!done.isSet)
         snapshot.release()
-        try await writer
+        try await writer.value
         ForcedFailure.end()
         #expect(ForcedFailure.count > 0)
         #expect(region.bytes(in: 0..<region.byteCount).allSatisfy { $0 == 2 })

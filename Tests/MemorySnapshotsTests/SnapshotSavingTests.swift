@@ -86,12 +86,12 @@ struct SnapshotSavingTests {
     let snapshot = try SnapshotSavingTests.snapshot(mode)
     let (reading, writing) = try Stream.pair(socket: channel == .socket)
     if channel == .nonBlockingPipe { writing.doNotBlock() }
-    async let received = onThread { try reading.readAll() }
+    let received = startThread { try reading.readAll() }
     try await onThread {
       try snapshot.write(to: writing.descriptor)
       writing.close()
     }
-    #expect(areEqual(try await received, SnapshotSavingTests.expected))
+    #expect(areEqual(try await received.value, SnapshotSavingTests.expected))
   }
 
   @Test(
@@ -169,7 +169,7 @@ struct SnapshotSavingTests {
       let (reading, writing) = try Stream.pair(socket: false)
       let writer = Shared(UInt(0))
       let isRead = Shared(false)
-      async let received = onThread {
+      let received = startThread {
         // Each part is read only after the blocked writer has had its signal.
         var all: [UInt8] = []
         while true {
@@ -190,7 +190,7 @@ struct SnapshotSavingTests {
         // The thread must be there for as long as it may be signalled.
         while !isRead.isSet { yieldThread() }
       }
-      #expect(areEqual(try await received, SnapshotSavingTests.expected))
+      #expect(areEqual(try await received.value, SnapshotSavingTests.expected))
     }
   }
 

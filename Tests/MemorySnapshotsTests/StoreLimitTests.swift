@@ -82,7 +82,7 @@ struct StoreLimitTests {
     let region = try StoreLimitTests.region(mode, limit: 4, .blockWriters)
     let snapshot = try region.makeSnapshot()
     let written = Shared(0)
-    async let writer: Void = onThread {
+    let writer = startThread {
       for page in 0..<64 {
         region.set(page, to: 7)
         written.increment()
@@ -95,7 +95,7 @@ struct StoreLimitTests {
     #expect(try snapshot.bytes(in: 0..<region.byteCount).allSatisfy { $0 == 1 })
     #expect(!snapshot.isInvalidated)
     snapshot.release()
-    try await writer
+    try await writer.value
     #expect(written.now == 64)
     #expect(region.statistics.mostPreservedBytes <= 4 * pageSize)
   }
@@ -106,10 +106,10 @@ struct StoreLimitTests {
   func blocksIntents(_ mode: RegionMode) async throws {
     let region = try StoreLimitTests.region(mode, limit: 4, .blockWriters)
     let snapshot = try region.makeSnapshot()
-    async let intent: Void = onThread { try region.prepareToWrite(0..<region.byteCount) }
+    let intent = startThread { try region.prepareToWrite(0..<region.byteCount) }
     #expect(await eventually { region.statistics.pagesCopied.byIntent == 4 })
     snapshot.release()
-    try await intent
+    try await intent.value
   }
 
   @Test(

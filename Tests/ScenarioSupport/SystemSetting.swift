@@ -106,6 +106,9 @@ package struct SamepageMerging {
     }
   }
 
+  /// Leaves what has been merged so, and merges no more: what is looked at twice is then the same.
+  package func pause() throws { _ = try SystemSetting("/sys/kernel/mm/ksm/run", "0") }
+
   package func putBack() {
     // Unmerging first: the kernel forgets merged pages that are no longer used only when it scans.
     _ = try? SystemSetting("/sys/kernel/mm/ksm/run", "2")

@@ -37,10 +37,10 @@ void cuserfault_join_thread(uint64_t thread);
 
 /// Blocks every signal but those that report the thread's own faults (SIGSEGV, SIGBUS, SIGILL,
 /// SIGFPE, SIGTRAP, SIGABRT, SIGSYS), and SIGPROF, by which crash reporters stop threads; stores what
-/// was blocked before. The thread cannot be cancelled (pthread_setcancelstate(3)) until they are restored.
+/// was blocked before. The thread cannot be cancelled (pthread_cancel(3)) until they are restored.
 struct cuserfault_signal_mask {
   uint64_t words[16];
-  int cancel_state;
+  int cancel_state, cancel_type;
 };
 void cuserfault_block_signals(struct cuserfault_signal_mask *_Nonnull saved) CUSERFAULT_REALTIME;
 void cuserfault_restore_signals(const struct cuserfault_signal_mask *_Nonnull saved)

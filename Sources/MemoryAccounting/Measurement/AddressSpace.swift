@@ -52,16 +52,14 @@ final class AddressSpace {
   var shares: UInt64 = 0
   private var sums: MappingStatistics?
 
-  /// The groups that it belongs to; those whose frames are counted one by one, and those of them that
-  /// have other address spaces, too; and the innermost that all its processes belong to.
-  var groups: [Int] = []
-  var countedGroups: [Int] = []
-  var countedLargeGroups: [Int] = []
-  var homeGroup = 0
-  /// Pages that nobody else maps, and anonymous ones that others map too.
-  var exclusivePages: UInt64 = 0
+  /// Its number among those that are read, and the groups that its processes are in.
+  var number = 0
+  var leaves: [Int] = []
+  /// Pages that nobody else maps; those of huge pages, of which that is known later, are apart: their
+  /// frames are in the table of frames. Of all of them those of explicit huge pages.
+  var exclusive = ExclusivePages()
+  var exclusiveInHugePages: UInt64 = 0
   var exclusiveHugetlbPages: UInt64 = 0
-  var sharedAnonymousPages: UInt64 = 0
 
   /// The mapping of `origin` that the comparison of mappings has arrived at.
   var originIndex = 0
@@ -198,7 +196,7 @@ final class AddressSpace {
   /// The proportional set sizes, when `readSums` has been called and every page counted.
   func proportional(knowsShares: Bool) -> ProportionalMemory {
     let figure = { (bytes: UInt64?) in bytes.map { MemoryFigure(bytes: $0) } ?? .denied }
-    let pages = exclusivePages - exclusiveHugetlbPages
+    let pages = exclusive.all + exclusiveInHugePages - exclusiveHugetlbPages
     let shift = ProportionalMemory.shift
     let own = ((pages * Kernel.pageSize) << shift + shares) >> shift
     let hasSwapped = counts[.swapped] > counts.swappedShared
@@ -246,36 +244,4 @@ final class AddressSpace {
     default: process.hasEnded ? .gone : .denied
     }
   }
-}
-
-/// The pages of a mapping that differ from the origin's.
-struct MappingParting {
-  var differing: UInt64 = 0
-  var writers = WriterCounts()
-}
-
-/// Huge pages of one mapping.
-struct UnsettledHugePages {
-  let mappingIndex: Int
-  let mapping: Mapping
-  let pages: UInt64
-}
-
-/// The count of the mapping that an address space is being read at.
-struct MappingCount {
-  var counts = PageCounts()
-  /// Pages in huge pages, whose sharing the page table does not tell page by page.
-  var hasHugePages = false
-  /// Up to here everything is known to be mapped with huge pages.
-  var hugeEnd: UInt64 = 0
-  /// Entries counted as swapped that may be no more than the kernel's notes (userfaultfd markers,
-  /// guard pages).
-  var doubtfulSwap: UInt64 = 0
-  /// The mapping has merged pages (KSM).
-  var hasMergedPages = false
-  /// The mapping consists of explicit huge pages.
-  var isHugetlb = false
-  /// Pages of files may be mapped with huge pages, of which the page table does not tell who else maps
-  /// each page.
-  var hasHugeFilePages = false
 }

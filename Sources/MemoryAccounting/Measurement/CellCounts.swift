@@ -37,3 +37,17 @@ final class CellCounts {
     pagesPerCell *= 2
   }
 }
+
+extension AddressSpacePicture {
+  init(_ counts: CellCounts) {
+    counts.store()
+    let bytes = counts.pagesPerCell * Kernel.pageSize
+    let cells = counts.cells.sorted { $0.key < $1.key }.map { number, counts in
+      var pages: [PageState: UInt64] = [:]
+      for state in PageState.allCases where counts[state] > 0 { pages[state] = counts[state] }
+      return Cell(
+        address: number * bytes, pages: pages, protectedPages: counts.userfaultProtected)
+    }
+    self.init(pagesPerCell: Int(counts.pagesPerCell), cells: cells)
+  }
+}

@@ -2,14 +2,12 @@
 /// same any more, or never were.
 struct FamilyComparison {
   private(set) var differing: UInt64 = 0
-  /// What there seems to be in all spaces, without frame numbers, and in some of them each.
-  private(set) var estimate = SubsetEstimate()
-  private(set) var subsets: [SubsetEstimate]
+  /// Without frame numbers, what there seems to be in each part of the family that has several spaces.
+  private(set) var estimates: [PartEstimate]
+  let plan: FamilyPlan
 
   /// What some of the spaces seem to have.
-  struct SubsetEstimate {
-    /// The spaces, by index.
-    var members: [Int] = []
+  struct PartEstimate {
     var pages = PageEstimate()
     /// Addresses at which all shared pages may have been merged.
     var mergeableAddresses: UInt64 = 0
@@ -24,7 +22,9 @@ struct FamilyComparison {
   private var first: [UInt64]
   /// Frames that are neither the first at their address nor certain to be the only one of theirs.
   private var others: [AddressedFrame] = []
-  private var tally: [AddressTally]
+  /// A tally for each address of the window, in each of the buffers that the plan needs.
+  private var tallies: [AddressTally]
+  private let windowPages: Int
 
   private struct AddressedFrame: Comparable, Equatable {
     let page: Int
@@ -49,14 +49,15 @@ struct FamilyComparison {
     var swapped: UInt32 = 0
   }
 
-  /// Compares `spaces`; without frames, estimates what each of `subsets` (indices) has, as well.
+  /// Compares `spaces`; without frames, estimates what each part of the family has, as well.
   init(
-    _ spaces: [AddressSpace], windowPages: Int, seesFrames: Bool, subsets: [[Int]],
+    _ spaces: [AddressSpace], windowPages: Int, seesFrames: Bool, plan: FamilyPlan,
     writers: WriterSearch?
   ) {
     self.spaces = spaces
-    estimate.members = Array(spaces.indices)
-    self.subsets = subsets.map { SubsetEstimate(members: $0) }
+    self.plan = plan
+    self.windowPages = windowPages
+    estimates = Array(repeating: PartEstimate(), count: seesFrames ? 0 : plan.parts.count)
     self.seesFrames = seesFrames
     self.writers = writers
     origins = spaces.map { space in
@@ -65,7 +66,7 @@ struct FamilyComparison {
     // One space alone is compared with nothing.
     let pages = spaces.count > 1 ? windowPages : 0
     first = Array(repeating: 0, count: seesFrames ? pages : 0)
-    tally = Array(repeating: AddressTally(), count: seesFrames ? 0 : pages)
+    tallies = Array(repeating: AddressTally(), count: seesFrames ? 0 : pages * plan.bufferCount)
   }
 
   /// Compares one window, which begins at `address`: `pages` entries for each space, `stride` apart.
@@ -165,31 +166,33 @@ struct FamilyComparison {
   private mutating func estimateCopies(
     _ entries: UnsafeBufferPointer<UInt64>, _ stride: Int, _ pages: Int
   ) {
-    unsafe countTallies(of: estimate.members, entries, stride, pages)
-    for index in 0..<pages {
-      estimate.add(tally[index])
-      differing += tally[index].differing
-    }
-    for subset in subsets.indices {
-      unsafe countTallies(of: subsets[subset].members, entries, stride, pages)
-      for index in 0..<pages { subsets[subset].add(tally[index]) }
-    }
-  }
-
-  private mutating func countTallies(
-    of members: [Int], _ entries: UnsafeBufferPointer<UInt64>, _ stride: Int, _ pages: Int
-  ) {
-    for index in 0..<pages { tally[index] = AddressTally() }
-    for space in members {
-      for index in 0..<pages {
-        let entry = unsafe entries[space * stride + index]
-        if entry != 0 { tally[index].add(entry) }
+    for step in plan.steps {
+      switch step {
+      case .clear(let buffer):
+        for index in range(buffer, pages) { tallies[index] = AddressTally() }
+      case .add(let space, let buffer):
+        let first = buffer * windowPages
+        for index in 0..<pages {
+          let entry = unsafe entries[space * stride + index]
+          if entry != 0 { tallies[first + index].add(entry) }
+        }
+      case .merge(let other, let buffer):
+        let distance = (other - buffer) * windowPages
+        for index in range(buffer, pages) { tallies[index].add(tallies[index + distance]) }
+      case .note(let part, let buffer):
+        for index in range(buffer, pages) { estimates[part].add(tallies[index]) }
+        if part < plan.parts.count - 1 { continue }
+        for index in range(buffer, pages) { differing += tallies[index].differing }
       }
     }
   }
+
+  private func range(_ buffer: Int, _ pages: Int) -> Range<Int> {
+    buffer * windowPages..<buffer * windowPages + pages
+  }
 }
 
-extension FamilyComparison.SubsetEstimate {
+extension FamilyComparison.PartEstimate {
   fileprivate mutating func add(_ counts: FamilyComparison.AddressTally) {
     pages.private += UInt64(counts.certainlyExclusive)
     let shared = counts.seeminglyShared
@@ -237,5 +240,16 @@ extension FamilyComparison.AddressTally {
     } else {
       exclusive += 1
     }
+  }
+
+  fileprivate mutating func add(_ other: Self) {
+    exclusive += other.exclusive
+    shared += other.shared
+    readOnly += other.readOnly
+    mergeable += other.mergeable
+    unknown += other.unknown
+    hasFile = hasFile || other.hasFile
+    hasZero = hasZero || other.hasZero
+    swapped += other.swapped
   }
 }

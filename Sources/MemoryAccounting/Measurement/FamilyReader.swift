@@ -9,7 +9,6 @@ final class FamilyReader {
   /// One window of entries for each space.
   private let buffer: UnsafeMutableBufferPointer<UInt64>
   private var comparison: FamilyComparison
-  private let groups: [(number: Int, members: [Int])]
 
   /// 64 KiB of entries are read at a time: more makes a target wait longer, less costs more calls.
   private static let pagesPerRead = 8192
@@ -25,21 +24,11 @@ final class FamilyReader {
     unsafe buffer = .allocate(capacity: windowPages * spaces.count)
     unsafe buffer.initialize(repeating: 0)
     let seesFrames = session.system.showsFrames
-    groups = seesFrames ? [] : Self.groups(session.hierarchy, spaces)
+    let groups = session.hierarchy.groups
     comparison = FamilyComparison(
-      spaces, windowPages: windowPages, seesFrames: seesFrames, subsets: groups.map(\.members),
+      spaces, windowPages: windowPages, seesFrames: seesFrames,
+      plan: FamilyPlan(spaces.map { groups.home(of: $0.number) }, groups.tree),
       writers: session.writers)
-  }
-
-  /// The groups that have several, but not all, of the spaces.
-  private static func groups(
-    _ hierarchy: Hierarchy?, _ spaces: [AddressSpace]
-  ) -> [(number: Int, members: [Int])] {
-    guard let hierarchy, spaces.count > 1 else { return [] }
-    return hierarchy.groups(among: spaces).sorted().compactMap { number in
-      let members = spaces.indices.filter { spaces[$0].groups.contains(number) }
-      return members.count > 1 && members.count < spaces.count ? (number, members) : nil
-    }
   }
 
   deinit { unsafe buffer.deallocate() }
@@ -65,32 +54,47 @@ final class FamilyReader {
     if !session.system.showsFrames { addEstimates() }
   }
 
+  /// Gives each group its part of what there seems to be, and the groups around it no more than that.
   private func addEstimates() {
-    let whole =
-      spaces.count == 1 ? estimate(of: spaces[0]) : estimate(comparison.estimate)
-    session.estimate += whole
-    guard let hierarchy = session.hierarchy else { return }
-    let parts = Dictionary(
-      uniqueKeysWithValues: zip(groups.map(\.number), comparison.subsets.map(estimate)))
-    for number in hierarchy.groups(among: spaces) {
-      let members = spaces.filter { $0.groups.contains(number) }
-      if let part = parts[number] {
-        hierarchy.add(part, to: number)
+    let hierarchy = session.hierarchy
+    for (part, estimate) in zip(comparison.plan.parts, estimates()) {
+      hierarchy.add(estimate, to: part.group)
+      if let around = part.around {
+        hierarchy.subtract(estimate, from: around)
       } else {
-        hierarchy.add(members.count == 1 ? estimate(of: members[0]) : whole, to: number)
+        session.estimate += estimate
       }
+    }
+    // Below the group that all processes of an address space are in, it counts for itself.
+    for space in spaces where space.leaves.count > 1 {
+      let own = estimate(of: space)
+      hierarchy.groups.tree.spread(space.leaves) { group, sign in
+        if sign > 0 { hierarchy.add(own, to: group) } else { hierarchy.subtract(own, from: group) }
+      }
+      hierarchy.subtract(own, from: hierarchy.groups.home(of: space.number))
     }
   }
 
-  /// What several spaces seem to have.
-  private func estimate(_ subset: FamilyComparison.SubsetEstimate) -> PageEstimate {
-    let members = subset.members.map { spaces[$0] }
-    var pages = subset.pages
-    pages.swapped += members.reduce(0) { $0 + $1.settledSwap }
-    pages.addMergeable(
-      addresses: subset.mergeableAddresses, merged: members.reduce(0) { $0 + $1.mergedPages },
-      of: members.reduce(0) { $0 + $1.mergeablePages })
-    return pages
+  /// What each part of the family seems to have.
+  private func estimates() -> [PageEstimate] {
+    var doubts: [(settledSwap: UInt64, merged: UInt64, mergeable: UInt64)] = []
+    return comparison.plan.parts.enumerated().map { number, part in
+      var doubt = part.parts.map { doubts[$0] }.reduce((0, 0, 0)) { sum, inner in
+        (sum.0 + inner.settledSwap, sum.1 + inner.merged, sum.2 + inner.mergeable)
+      }
+      for space in part.spaces.map({ spaces[$0] }) {
+        doubt.0 += space.settledSwap
+        doubt.1 += space.mergedPages
+        doubt.2 += space.mergeablePages
+      }
+      doubts.append((doubt.0, doubt.1, doubt.2))
+      if part.count == 1 { return estimate(of: spaces[part.spaces[0]]) }
+      let found = comparison.estimates[number]
+      var pages = found.pages
+      pages.swapped += doubt.0
+      pages.addMergeable(addresses: found.mergeableAddresses, merged: doubt.1, of: doubt.2)
+      return pages
+    }
   }
 
   /// What one space has: every page of its own to itself, or shared with others.

@@ -1,5 +1,5 @@
-/// Which pages of which files the processes have in memory, for readers who may not see frames: a
-/// page of the page cache is known by its file and its place in it.
+/// Who has which pages of which files, for readers who may not see frames: a page of the page cache is
+/// known by its file and its place in it.
 struct FilePages {
   private struct Key: Hashable {
     let device: UInt64
@@ -8,34 +8,35 @@ struct FilePages {
   }
 
   private static let pagesPerStretch: UInt64 = 4096
-  private var stretches: [Key: [UInt64]] = [:]
-  private var latest = Key(device: 0, inode: 0, stretch: .max)
-  private var bits: [UInt64] = []
+  private static let none = Key(device: 0, inode: 0, stretch: .max)
 
-  /// Notes a page of the file that `mapping` maps.
-  mutating func insert(page: UInt64, of mapping: Mapping) {
-    let key = Key(
-      device: mapping.device, inode: mapping.inode, stretch: page / Self.pagesPerStretch)
-    if key != latest {
+  let sets: SharerSets
+  private var stretches: [Key: [UInt32]] = [:]
+  private var latest = FilePages.none
+  private var slots: [UInt32] = []
+
+  init(_ groups: Groups) { sets = SharerSets(groups) }
+
+  /// Notes that an address space has a page of the file that `mapping` maps.
+  mutating func see(
+    page: UInt64, of mapping: Mapping, _ marks: SharerSets.Marks, in space: Int
+  ) {
+    let stretch = page / Self.pagesPerStretch
+    if latest.stretch != stretch || latest.inode != mapping.inode || latest.device != mapping.device
+    {
       store()
-      bits = stretches.removeValue(forKey: key) ?? Array(repeating: 0, count: 64)
-      latest = key
+      latest = Key(device: mapping.device, inode: mapping.inode, stretch: stretch)
+      slots =
+        stretches.removeValue(forKey: latest)
+        ?? Array(repeating: 0, count: Int(Self.pagesPerStretch))
     }
-    let bit = page % Self.pagesPerStretch
-    bits[Int(bit / 64)] |= 1 << (bit % 64)
-  }
-
-  /// The number of different pages.
-  mutating func distinct() -> UInt64 {
-    store()
-    return stretches.values.reduce(0) { sum, bits in
-      sum + UInt64(bits.reduce(0) { $0 + $1.nonzeroBitCount })
-    }
+    let index = Int(page % Self.pagesPerStretch)
+    slots[index] = sets.adding(space, marks, isCounted: false, to: slots[index])
   }
 
   private mutating func store() {
-    if !bits.isEmpty { stretches[latest] = bits }
-    bits = []
-    latest = Key(device: 0, inode: 0, stretch: .max)
+    if !slots.isEmpty { stretches[latest] = slots }
+    slots = []
+    latest = Self.none
   }
 }

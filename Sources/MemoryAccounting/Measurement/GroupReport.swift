@@ -1,16 +1,13 @@
 /// Turns the counts of groups into figures.
 struct GroupReport {
   private let session: Session
-  private let whole: TreeArithmetic
 
-  init(_ session: Session, _ whole: TreeArithmetic) {
-    self.session = session
-    self.whole = whole
-  }
+  init(_ session: Session) { self.session = session }
 
   /// The groups that were asked for, in the order of the first process of each.
   func groups(of processes: [ProcessMemory]) -> [ProcessGroup] {
-    guard let hierarchy = session.hierarchy, !hierarchy.names.isEmpty else { return [] }
+    let hierarchy = session.hierarchy
+    if hierarchy.names.isEmpty { return [] }
     let byNode = Dictionary(grouping: processes) { hierarchy.nodeOfProcess[$0.id] ?? 0 }
     return hierarchy.names.enumerated().map { index, name in
       let members = byNode[index + 1] ?? []
@@ -29,20 +26,21 @@ struct GroupReport {
 
   /// The total of the group that a process is the root of.
   func total(ofGroupOf pid: Int32) -> GroupTotal? {
-    session.hierarchy?.nodeOfProcess[pid].flatMap(total(of:))
+    session.hierarchy.nodeOfProcess[pid].flatMap(total(of:))
   }
 
   /// What would be free if a process alone ended; `nil` where that is not counted page by page.
   func freed(by pid: Int32) -> FreedMemory? {
-    guard session.system.showsFrames, session.mapCounts != nil, let hierarchy = session.hierarchy,
-      let group = hierarchy.nodeOfProcess[pid], let own = hierarchy.ownNodeOfProcess[pid]
+    guard session.system.showsFrames, session.mapCounts != nil,
+      let group = session.hierarchy.nodeOfProcess[pid],
+      let own = session.hierarchy.ownNodeOfProcess[pid]
     else { return nil }
-    return freed(hierarchy[own], hierarchy[group].sharing)
+    return freed(session.hierarchy[own], session.hierarchy[group].sharing)
   }
 
   private func total(of number: Int) -> GroupTotal? {
-    guard let hierarchy = session.hierarchy, hierarchy[number].hasBeenRead else { return nil }
-    let group = hierarchy[number]
+    let group = session.hierarchy[number]
+    guard group.hasBeenRead else { return nil }
     let seesFrames = session.system.showsFrames
     let distinct = distinct(group)
     let swapped = swapped(group)
@@ -57,12 +55,11 @@ struct GroupReport {
 
   private func distinct(_ group: GroupNode) -> UInt64 {
     guard session.system.showsFrames else {
-      var files = group.files
       let estimate = group.estimate
-      return estimate.private + estimate.shared + estimate.mergedPages() + files.distinct()
+      return estimate.private + estimate.shared + estimate.mergedPages() + group.filePages
+        + group.exclusive.files
     }
-    guard let frames = group.frames else { return whole.distinct().all }
-    return frames.count + group.own
+    return group.frames + group.exclusive.all
   }
 
   private func swapped(_ group: GroupNode) -> (pages: UInt64, exactness: Exactness) {
@@ -72,9 +69,7 @@ struct GroupReport {
       let pages = group.estimate.swapped + files.pages
       return (pages, pages == 0 ? quality : max(quality, .estimate))
     }
-    guard group.frames != nil else { return whole.swapped() }
-    let slots = group.spaceCount == 1 ? group.ownSlots : UInt64(group.slots.count)
-    return (slots + files.pages, quality)
+    return (group.slots + files.pages, quality)
   }
 
   private func freed(_ group: GroupNode) -> FreedMemory {

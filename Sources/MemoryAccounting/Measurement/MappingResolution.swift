@@ -4,10 +4,12 @@ enum MappingResolution {
   static func finish(_ space: AddressSpace, _ session: Session) {
     var current = space.current
     let mapping = space.mappings[space.currentIndex]
-    let exclusive =
-      current.counts[.private] + (session.system.hasHugeFilePages ? 0 : current.counts.otherUnique)
-    space.exclusivePages += exclusive
-    if current.isHugetlb { space.exclusiveHugetlbPages += exclusive }
+    let exclusive = ExclusivePages(
+      private: current.counts[.private], merged: current.counts.uniqueMerged,
+      files: current.exclusiveFiles,
+      copyOnWrite: current.counts[.private, protected: true] + current.exclusiveCopyOnWrite)
+    space.exclusive.add(exclusive, sign: 1)
+    if current.isHugetlb { space.exclusiveHugetlbPages += exclusive.all }
     settleHugeFilePages(&current, mapping, space, session)
     let needsStatistics =
       current.hasHugePages || current.doubtfulSwap > 0
@@ -120,7 +122,7 @@ enum MappingResolution {
     current.counts[.swapped, protected: false] += pages
     current.counts.swappedShared = pages
     session.swappedFiles.add(pages, of: mapping)
-    session.hierarchy?.see(swapped: pages, of: mapping, in: space)
+    session.hierarchy.see(swapped: pages, of: mapping, in: space)
   }
 
   /// Counts the pages of the huge pages that were set aside: shared if somebody else maps them, here
@@ -146,18 +148,16 @@ enum MappingResolution {
         let isShared = unsafe session.frames.references(to: frame) > 1 || mapCounts[index] > 1
         let state: PageState =
           !isShared ? .private : block.isWritable ? .sharedAnonymous : .sharedReadOnly
-        var marks: ReferenceTable.Marks = isShared ? .shared : []
+        var marks: FrameTable.Marks = isShared ? .shared : []
         if state == .sharedAnonymous || block.isProtected { marks.insert(.copyOnWrite) }
-        session.frames.see(frame, marks)
+        if block.isHugetlb { marks.insert(.pooled) }
+        session.frames.see(frame, marks, in: block.space.number)
         if isShared {
-          // Explicit huge pages go back to a pool of their own: nobody's end frees them.
-          session.hierarchy?.see(
-            frame, block.isHugetlb ? .file : .anonymous, in: block.space)
           if let shares = session.shares, !block.isHugetlb {
             block.space.shares += shares.share(of: frame)
           }
         } else {
-          block.space.exclusivePages += 1
+          block.space.exclusiveInHugePages += 1
           if block.isHugetlb { block.space.exclusiveHugetlbPages += 1 }
         }
         counts.add(state, isProtected: block.isProtected)

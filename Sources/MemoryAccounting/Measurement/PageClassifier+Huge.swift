@@ -41,7 +41,7 @@ extension PageClassifier {
     guard frame % UInt64(pages) == 0, frame != session.system.hugeZeroFrame else { return false }
     let isWritable = mapping.kind == .privateWritable
     for page in frame..<frame + UInt64(pages) {
-      session.frames.add(page, isWritable ? [] : .alwaysCopied)
+      session.frames.add(page, isWritable ? [] : .alwaysCopied, in: space.number)
     }
     session.hugeBlocks.append(
       HugeBlock(

@@ -11,10 +11,10 @@ struct PageClassifier {
   let isCompared: Bool
 
   private let system: SystemMemory
-  private let frames: ReferenceTable
+  private let frames: FrameTable
+  private let number: Int
   private let isWritable: Bool
   private let isSharedMemory: Bool
-  private let hierarchy: Hierarchy?
   private let shares: MapCounts?
   private var latestFlags: (frame: UInt64, isMerged: Bool) = (.max, false)
 
@@ -27,8 +27,8 @@ struct PageClassifier {
     system = session.system
     frames = session.frames
     isWritable = mapping.kind == .privateWritable
-    hierarchy = session.hierarchy
-    isSharedMemory = hierarchy != nil && session.isSharedMemory(mapping)
+    number = space.number
+    isSharedMemory = session.isSharedMemory(mapping)
     shares = session.shares
     if system.hasMergedPages, mapping.kind != .shared, !current.hasMergedPages,
       space.mayHaveMergedPages
@@ -120,29 +120,30 @@ struct PageClassifier {
     } else if current.hasMergedPages, isMerged(value) {
       note(isWritable ? .merged : .sharedReadOnly, isProtected, at: address)
       let frame = value & PagemapEntry.frameMask
-      frames.add(
-        frame, isWritable ? [.shared, .alwaysCopied, .copyOnWrite] : [.shared, .alwaysCopied])
       if countUnique(value) {
         current.counts.uniqueMerged += 1
+        if isWritable { current.exclusiveCopyOnWrite += 1 }
       } else {
-        hierarchy?.see(frame, .merged, in: space)
+        frames.addRepeated(
+          frame, isWritable ? [.shared, .alwaysCopied, .copyOnWrite] : [.shared, .alwaysCopied],
+          in: number)
         addShare(of: frame)
       }
     } else if value & PagemapEntry.exclusive != 0 {
+      // Nobody else has it: it need not be told from others' pages.
       note(.private, isProtected, at: address)
-      frames.see(value & PagemapEntry.frameMask, isProtected ? .copyOnWrite : [])
     } else {
       let frame = value & PagemapEntry.frameMask
       if isWritable {
         note(.sharedAnonymous, isProtected, at: address)
-        frames.add(frame, [.shared, .copyOnWrite])
+        frames.add(frame, [.shared, .copyOnWrite], in: number)
       } else {
         note(.sharedReadOnly, isProtected, at: address)
         frames.add(
           frame,
-          isProtected ? [.shared, .alwaysCopied, .copyOnWrite] : [.shared, .alwaysCopied])
+          isProtected ? [.shared, .alwaysCopied, .copyOnWrite] : [.shared, .alwaysCopied],
+          in: number)
       }
-      hierarchy?.see(frame, .anonymous, in: space)
       addShare(of: frame)
     }
   }
@@ -157,7 +158,7 @@ struct PageClassifier {
   @inline(__always)
   private mutating func countUnique(_ value: UInt64) -> Bool {
     current.counts.otherUnique &+= value >> 56 & 1
-    return value & PagemapEntry.exclusive != 0 && !system.hasHugeFilePages
+    return value & PagemapEntry.exclusive != 0 && !system.hasHugeFilePages && !current.isHugetlb
   }
 
   /// Whether an entry is that of a page that the kernel is just moving elsewhere in memory: it looks
@@ -181,8 +182,7 @@ struct PageClassifier {
     let entry = PagemapEntry(rawValue: value)
     if system.showsFrames {
       guard entry.swapArea < PagemapEntry.firstAreaThatIsNoSwap else { return false }
-      session.swapTables[entry.swapArea]?.see(entry.swapSlot)
-      hierarchy?.see(slot: entry.identity, in: space)
+      session.swapTables[entry.swapArea]?.see(entry.swapSlot, in: number)
     }
     note(.swapped, isProtected, at: address)
     guard !system.showsFrames, isProtected || entry.has(PagemapEntry.guardPage) else { return true }
@@ -213,27 +213,23 @@ struct PageClassifier {
   }
 
   private mutating func seeFile(_ value: UInt64, isCopyOnWrite: Bool, at address: UInt64) {
-    let isUnique = countUnique(value)
+    if countUnique(value) {
+      current.exclusiveFiles += 1
+      if isCopyOnWrite { current.exclusiveCopyOnWrite += 1 }
+      return
+    }
+    let marks: FrameTable.Marks = isCopyOnWrite ? [.file, .copyOnWrite] : .file
     guard system.showsFrames else {
       let page = (mapping.offset + (address - mapping.range.lowerBound)) / Kernel.pageSize
-      session.filePages.insert(page: page, of: mapping)
-      if isCopyOnWrite { session.copyOnWriteFilePages.insert(page: page, of: mapping) }
-      hierarchy?.see(page: page, of: mapping, in: space)
+      session.filePages.see(page: page, of: mapping, marks, in: number)
       return
     }
     let frame = value & PagemapEntry.frameMask
-    let marks: ReferenceTable.Marks = isCopyOnWrite ? [.file, .copyOnWrite] : .file
-    if !isUnique { addShare(of: frame) }
-    guard let hierarchy else {
-      frames.see(frame, marks)
-      return
-    }
-    let mayBeFreed = isSharedMemory && value & PagemapEntry.exclusive == 0
-    if mayBeFreed {
-      frames.add(frame, marks.union(.sharedMemory))
+    addShare(of: frame)
+    if isSharedMemory, value & PagemapEntry.exclusive == 0 {
+      frames.addRepeated(frame, marks.union(.sharedMemory), in: number)
     } else {
-      frames.see(frame, marks)
+      frames.see(frame, marks, in: number)
     }
-    if !isUnique { hierarchy.see(frame, mayBeFreed ? .sharedMemory : .file, in: space) }
   }
 }

@@ -32,10 +32,18 @@ struct PageEstimate {
   }
 
   static func += (left: inout PageEstimate, right: PageEstimate) {
-    left.private += right.private
-    left.shared += right.shared
-    left.copyOnWrite += right.copyOnWrite
-    left.mergedAddresses += right.mergedAddresses
-    left.swapped += right.swapped
+    left.private &+= right.private
+    left.shared &+= right.shared
+    left.copyOnWrite &+= right.copyOnWrite
+    left.mergedAddresses &+= right.mergedAddresses
+    left.swapped &+= right.swapped
+  }
+
+  static func -= (left: inout PageEstimate, right: PageEstimate) {
+    left.private &-= right.private
+    left.shared &-= right.shared
+    left.copyOnWrite &-= right.copyOnWrite
+    left.mergedAddresses &-= right.mergedAddresses
+    left.swapped &-= right.swapped
   }
 }

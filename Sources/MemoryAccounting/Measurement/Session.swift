@@ -2,20 +2,19 @@
 final class Session {
   let system: SystemMemory
   let options: AccountingOptions
-  let frames: ReferenceTable
+  let frames: FrameTable
   let flags: FrameInformation?
   let mapCounts: FrameInformation?
   /// How often each frame is mapped, where shares are to be added up.
   let shares: MapCounts?
   let writers: WriterSearch?
-  /// The groups that totals are wanted of, `nil` for the whole only.
-  let hierarchy: Hierarchy?
+  /// The groups that totals are wanted of.
+  let hierarchy: Hierarchy
 
   /// Slots in use of each swap area.
-  private(set) var swapTables: [Int: ReferenceTable] = [:]
-  var filePages = FilePages()
-  /// Those of `filePages` that somebody would make a copy of.
-  var copyOnWriteFilePages = FilePages()
+  private(set) var swapTables: [Int: FrameTable] = [:]
+  /// Without frame numbers.
+  var filePages: FilePages
   var swappedFiles = SwappedFiles()
   var hugeBlocks: [HugeBlock] = []
 
@@ -25,12 +24,13 @@ final class Session {
   var estimate = PageEstimate()
 
   init(
-    system: SystemMemory, options: AccountingOptions, hierarchy: Hierarchy?
+    system: SystemMemory, options: AccountingOptions, hierarchy: Hierarchy
   ) throws(AccountingError) {
     self.system = system
     self.options = options
     self.hierarchy = hierarchy
-    frames = try ReferenceTable(limit: system.frameLimit)
+    frames = try FrameTable(limit: system.frameLimit, hierarchy.groups)
+    filePages = FilePages(hierarchy.groups)
     flags = system.showsFrames && system.hasMergedPages ? .flags() : nil
     mapCounts = system.showsFrames ? .mapCounts() : nil
     if options.includesProportional, let mapCounts {
@@ -41,7 +41,8 @@ final class Session {
     writers = options.findsWriters && system.showsFrames ? WriterSearch() : nil
     guard system.showsFrames, !system.swap.isEmpty else { return }
     for area in 0..<PagemapEntry.firstAreaThatIsNoSwap {
-      swapTables[area] = try ReferenceTable(limit: system.swap.largest)
+      swapTables[area] = try FrameTable(
+        limit: system.swap.largest, hierarchy.groups)
     }
   }
 
@@ -54,5 +55,5 @@ final class Session {
   }
 
   /// The number of different slots of swap space in use.
-  var distinctSwapSlots: UInt64 { swapTables.values.reduce(0) { $0 + $1.distinct } }
+  var distinctSwapSlots: UInt64 { swapTables.values.reduce(0) { $0 + $1.sets.count() } }
 }

@@ -15,14 +15,22 @@ struct SwappedFiles {
 
   /// Notes the pages in swap space of the part of a file that `mapping` maps.
   mutating func add(_ pages: UInt64, of mapping: Mapping) {
-    let key = Key(device: mapping.device, inode: mapping.inode)
     let length = mapping.range.upperBound - mapping.range.lowerBound
     let range = mapping.offset..<mapping.offset &+ length
+    add(Part(range: range, pages: pages), of: Key(device: mapping.device, inode: mapping.inode))
+  }
+
+  /// Notes all that `other` has.
+  mutating func add(_ other: SwappedFiles) {
+    for (key, list) in other.parts { for part in list { add(part, of: key) } }
+  }
+
+  private mutating func add(_ part: Part, of key: Key) {
     var known = parts[key] ?? []
-    if let index = known.firstIndex(where: { $0.range == range }) {
-      known[index].pages = max(known[index].pages, pages)
+    if let index = known.firstIndex(where: { $0.range == part.range }) {
+      known[index].pages = max(known[index].pages, part.pages)
     } else {
-      known.append(Part(range: range, pages: pages))
+      known.append(part)
     }
     parts[key] = known
   }

@@ -31,19 +31,23 @@ struct TreeArithmetic {
   /// relatives share at one address are taken to be one. A page that is certain to be there, as those
   /// of one address space alone and those of files are, is never taken off.
   func distinct() -> Distinct {
-    let frames = session.frames
+    var own = ExclusivePages()
+    for space in spaces { own.add(space.exclusive, sign: 1) }
     if session.system.showsFrames {
+      let sets = session.frames.sets
       return Distinct(
-        private: frames.distinct - frames.distinctShared - frames.distinctFile,
-        sharedAnonymous: frames.distinctShared, files: frames.distinctFile,
-        copyOnWrite: frames.distinctCopyOnWrite)
+        private: own.private + sets.count(without: [.shared, .file]),
+        sharedAnonymous: own.merged + sets.count(.shared, without: .file),
+        files: own.files + sets.count(.file),
+        copyOnWrite: own.copyOnWrite + sets.count(.copyOnWrite))
     }
     let merged = session.estimate.mergedPages()
+    let sets = session.filePages.sets
     return Distinct(
       private: session.estimate.private, sharedAnonymous: session.estimate.shared + merged,
-      files: session.filePages.distinct(),
-      copyOnWrite: session.estimate.copyOnWrite + merged
-        + sum { $0[.private, protected: true] } + session.copyOnWriteFilePages.distinct())
+      files: own.files + sets.count(),
+      copyOnWrite: session.estimate.copyOnWrite + merged + own.copyOnWrite
+        + sets.count(.copyOnWrite))
   }
 
   /// Different slots of swap space, and pages of shared memory in it.
@@ -80,32 +84,35 @@ struct TreeArithmetic {
   /// How many shared frames are mapped by nobody outside: when everyone else has made a copy, the
   /// last one writes to the frame itself. Tells the groups what they would free, too.
   private func keptByTheLast() -> UInt64 {
+    guard let file = session.mapCounts else { return 0 }
     let frames = session.frames
     let hierarchy = session.hierarchy
-    let isOfInterest = { (frame: UInt64) in
-      hierarchy == nil ? frames.isSharedHere(frame) : frames.mayBeShared(frame)
-    }
-    // Numbers of frames in between cost less than another call, up to about this many.
-    let gap: UInt64 = 12
+    // Without groups, nobody asks for more than what the whole could copy.
+    let countsFreed = session.options.totals != .whole
     var kept: UInt64 = 0
-    let capacity = 4096
-    let counts = UnsafeMutableBufferPointer<UInt64>.allocate(capacity: capacity)
+    let counts = UnsafeMutableBufferPointer<UInt64>.allocate(capacity: FrameTable.framesPerStretch)
     defer { unsafe counts.deallocate() }
-    frames.forEachStretch { stretch in
-      var run: Range<UInt64>?
-      let finish = { (range: Range<UInt64>) in
-        guard let file = session.mapCounts else { return }
-        unsafe file.read(
-          from: range.lowerBound, into: UnsafeMutableBufferPointer(rebasing: counts[..<range.count])
-        )
-        for (index, frame) in range.enumerated() where isOfInterest(frame) {
-          guard unsafe counts[index] <= frames.references(to: frame) else { continue }
-          if frames.isSharedHere(frame) { kept += 1 }
-          hierarchy?.free(frame, isSharedMemory: frames.isSharedMemory(frame))
+    var sharing = FrameTable.Sharing()
+    let finish = { (range: Range<UInt64>) in
+      unsafe file.read(
+        from: range.lowerBound, into: UnsafeMutableBufferPointer(rebasing: counts[..<range.count]))
+      for (index, frame) in range.enumerated() {
+        frames.look(at: frame, &sharing)
+        guard sharing.isSharedHere || sharing.mayBeFreed,
+          unsafe counts[index] <= sharing.references
+        else { continue }
+        if sharing.isSharedHere { kept += 1 }
+        if countsFreed, sharing.mayBeFreed {
+          hierarchy.free(in: sharing.home, isSharedMemory: sharing.isSharedMemory)
         }
       }
-      for frame in stretch where isOfInterest(frame) {
-        if let current = run, frame - current.upperBound <= gap {
+    }
+    frames.forEachStretch { stretch in
+      var run: Range<UInt64>?
+      for frame in stretch {
+        frames.look(at: frame, &sharing)
+        guard sharing.isSharedHere || countsFreed && sharing.mayBeFreed else { continue }
+        if let current = run, frame - current.upperBound <= Self.gap {
           run = current.lowerBound..<frame + 1
         } else {
           if let run { finish(run) }
@@ -116,4 +123,7 @@ struct TreeArithmetic {
     }
     return kept
   }
+
+  /// The numbers of so many frames in between cost less than another call.
+  private static let gap: UInt64 = 3
 }

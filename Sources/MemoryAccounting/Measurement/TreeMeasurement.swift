@@ -20,12 +20,7 @@ struct TreeMeasurement {
     var gone: Set<Int32> = []
     for attempt in 1...Self.attempts {
       let listing = try AddressSpaceListing(entries, except: gone)
-      let hierarchy: Hierarchy? =
-        switch options.totals {
-        case .whole: nil
-        case .subtrees, .groups:
-          try Hierarchy(entries, listing, options.totals, frameLimit: system.frameLimit)
-        }
+      let hierarchy = Hierarchy(entries, listing, options.totals)
       let session = try Session(system: system, options: options, hierarchy: hierarchy)
       let lost = try read(listing, session)
       let ended = lost.filter(\.process.hasEnded)

@@ -22,8 +22,8 @@ struct TreeReport {
     let arithmetic = TreeArithmetic(session, spaces)
     // Finds out, on its way, what each group would free.
     let could = arithmetic.couldStillCopy()
-    session.hierarchy?.finish(spaces)
-    let groups = GroupReport(session, arithmetic)
+    session.hierarchy.finish(spaces, session)
+    let groups = GroupReport(session)
     let processes = entries.map { report($0, groups) }
     return ProcessTree(
       processes: processes, total: total(processes, arithmetic, could),
@@ -52,7 +52,7 @@ struct TreeReport {
       subtree: isGroupOfItsOwn ? groups.total(ofGroupOf: entry.pid) : nil,
       freed: groups.freed(by: entry.pid) ?? freed(space),
       sharesMemoryWith: space.process.pid == entry.pid ? nil : space.process.pid,
-      mappings: mappings(of: space), cells: space.cells)
+      mappings: mappings(of: space), picture: space.cells.map(AddressSpacePicture.init))
   }
 
   private func unreadMemory(

@@ -25,7 +25,12 @@ struct Stat: ParsableCommand {
   @Flag(help: "Show proportional set sizes (PSS); slows processes down if not run as root.")
   var pss = false
 
-  @Flag(help: "Show who wrote to the pages that differ, the process or its parent (root only).")
+  @Flag(
+    help: """
+      Show who wrote to the pages that differ, the process or its parent (root only). Pages that were \
+      pinned for input or output at the fork, or that the kernel put into huge pages and split again, \
+      count as written to.
+      """)
   var writers = false
 
   @Option(help: "One row for each program, cgroup or user.")

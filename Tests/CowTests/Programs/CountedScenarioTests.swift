@@ -30,6 +30,7 @@ struct CountedScenarioTests {
       let merging = try SamepageMerging()
       defer { merging.putBack() }
       let scenario = try Scenario(arguments, user: nobody)
+      try merging.pause()
       try compare(scenario)
     }
   }

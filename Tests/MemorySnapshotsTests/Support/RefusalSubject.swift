@@ -78,7 +78,7 @@ final class RefusalSubject {
   }
 
   /// A view that was handed out cannot be taken back: one that is wrong is of a snapshot that says so.
-  private func expect(_ view: borrowing SnapshotView, isOf older: MemorySnapshot) throws {
+  private func expect(_ view: SnapshotView, isOf older: MemorySnapshot) throws {
     if areEqual(view.bytes(in: 0..<olderContent.count), olderContent) { return }
     _ = try older.bytes(in: 0..<olderContent.count)
     Issue.record("a view is wrong, and its snapshot is not void")

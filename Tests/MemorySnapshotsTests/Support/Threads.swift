@@ -6,10 +6,19 @@ import Synchronization
 func onThread<Value: Sendable>(
   _ body: @escaping @Sendable () throws -> Value
 ) async throws -> Value {
-  let outcome = Outcome<Value>()
+  try await startThread(body).value
+}
+
+/// Starts `body` on a thread of its own, now. Not so `async let`: its child waits for a thread of the pool
+/// first, and if the test blocks its own thread until `body` has done something, and another test the
+/// other, all wait for ever.
+func startThread<Value: Sendable>(
+  _ body: @escaping @Sendable () throws -> Value
+) -> ThreadOutcome<Value> {
+  let outcome = ThreadOutcome<Value>()
   // A task, not a bare thread: what it expects is reported as the test's own.
   Task(executorPreference: ThreadPerJob()) { outcome.finish(Result(catching: body)) }
-  return try await outcome.value
+  return outcome
 }
 
 /// Runs `body` on `count` threads at once and waits for all of them.
@@ -35,14 +44,14 @@ private final class ThreadPerJob: TaskExecutor {
 }
 
 /// What a thread has come to, for one task that waits for it.
-private final class Outcome<Value: Sendable>: Sendable {
+final class ThreadOutcome<Value: Sendable>: Sendable {
   private struct State {
     var waiter: CheckedContinuation<Value, any Error>?
     var result: Result<Value, any Error>?
   }
   private let state = Mutex(State())
 
-  func finish(_ result: sending Result<Value, any Error>) {
+  fileprivate func finish(_ result: sending Result<Value, any Error>) {
     let result = result
     let waiter = state.withLock { state in
       if state.result == nil { state.result = result }

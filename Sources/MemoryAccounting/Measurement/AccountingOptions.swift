@@ -26,7 +26,7 @@ public struct AccountingOptions: Sendable {
   /// faults meanwhile, for some 2.5 ms a GiB.
   public var includesProportional = false
   /// Whether it is found out, where it can be, who has written to the pages that differ between a process
-  /// and its parent. That reads /proc/kpageflags for each of them, and needs frame numbers.
+  /// and its parent; `Writers` says where that may be wrong. That reads /proc/kpageflags for each of them, and needs frame numbers.
   public var findsWriters = false
 
   /// Makes options that count all memory and report whole processes.

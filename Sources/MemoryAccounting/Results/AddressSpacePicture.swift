@@ -24,15 +24,8 @@ public struct AddressSpacePicture: Codable, Sendable {
   /// How many bytes of address space a cell stands for.
   public var bytesPerCell: UInt64 { UInt64(pagesPerCell) * Kernel.pageSize }
 
-  init(_ counts: CellCounts) {
-    counts.store()
-    pagesPerCell = Int(counts.pagesPerCell)
-    let bytes = counts.pagesPerCell * Kernel.pageSize
-    cells = counts.cells.sorted { $0.key < $1.key }.map { number, counts in
-      var pages: [PageState: UInt64] = [:]
-      for state in PageState.allCases where counts[state] > 0 { pages[state] = counts[state] }
-      return Cell(
-        address: number * bytes, pages: pages, protectedPages: counts.userfaultProtected)
-    }
+  init(pagesPerCell: Int, cells: [Cell]) {
+    self.pagesPerCell = pagesPerCell
+    self.cells = cells
   }
 }

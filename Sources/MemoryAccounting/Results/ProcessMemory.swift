@@ -69,18 +69,6 @@ public struct ProcessMemory: Codable, Sendable, Identifiable {
   /// The process's number.
   public var id: Int32 { process.pid }
 
-  /// Reads one process. Thread-safe.
-  ///
-  /// - Throws: `AccountingError` if there is no such process, or no /proc.
-  /// - Complexity: O(resident pages + mappings); 2 to 3 ms for 1 GiB.
-  public init(pid: Int32, options: AccountingOptions = AccountingOptions())
-    throws(AccountingError)
-  {
-    let tree = try ProcessTree(pids: [pid], options: options)
-    guard let process = tree.processes.first else { throw .noSuchProcess(pid) }
-    self = process
-  }
-
   /// The address space in cells; `nil` unless a picture was asked for, and if there is nothing to see.
   public let picture: AddressSpacePicture?
 
@@ -89,7 +77,7 @@ public struct ProcessMemory: Codable, Sendable, Identifiable {
     differing: MemoryFigure? = nil, fresh: MemoryFigure? = nil, writers: Writers? = nil,
     proportional: ProportionalMemory? = nil, subtree: GroupTotal? = nil,
     freed: FreedMemory = .denied, sharesMemoryWith: Int32? = nil, mappings: [MappingMemory] = [],
-    cells: CellCounts? = nil
+    picture: AddressSpacePicture? = nil
   ) {
     self.process = process
     self.condition = condition
@@ -102,13 +90,6 @@ public struct ProcessMemory: Codable, Sendable, Identifiable {
     self.freed = freed
     self.sharesMemoryWith = sharesMemoryWith
     self.mappings = mappings
-    picture = cells.map(AddressSpacePicture.init)
-  }
-}
-
-extension AccountingError {
-  static func noSuchProcess(_ pid: Int32) -> AccountingError {
-    AccountingError(
-      .noSuchProcess, "no process \(pid) (or /proc is mounted with hidepid and hides it)")
+    self.picture = picture
   }
 }
