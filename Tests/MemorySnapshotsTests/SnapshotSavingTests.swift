@@ -226,12 +226,12 @@ struct SnapshotSavingTests {
     let error: SnapshotError?
     if let channel {
       let (reading, writing) = try Stream.pair(socket: channel == .socket)
-      async let bytes = onThread { try reading.readAll() }
+      let bytes = startThread { try reading.readAll() }
       error = #expect(throws: SnapshotError.self) {
         try snapshot.write(to: writing.descriptor, progress: stop)
       }
       writing.close()
-      saved = try await bytes
+      saved = try await bytes.value
     } else {
       let file = try TemporaryFile([UInt8](repeating: 0xff, count: good / 2))
       try file.descriptor.seek(offset: 0, from: .start)
