@@ -1,11 +1,11 @@
 /*
  * The gate's word, at the grain of its atomic operations and its futex. snapshots.pml takes the gate
- * as an idea (closed, who is inside, who left word); this model shows that one 32-bit word with a
+ * as an idea (closed, who is inside, who put a fault aside); this model shows that one 32-bit word with a
  * futex keeps what the idea promises:
  *
  *   - nobody is inside while the closer holds the gate closed;
  *   - nobody sleeps for ever: not the closer, not a thread that waits for the gate;
- *   - whoever left word on a closed gate is reported by the opening that follows.
+ *   - whoever put a fault aside on a closed gate is reported by the opening that follows.
  */
 
 #define ROUNDS 2
@@ -49,7 +49,7 @@ inline leave() {
   fi
 }
 
-/* A thread that resolves for itself: enters, or leaves word and sleeps until the gate opens. */
+/* A thread that resolves for itself: enters, or notes that it waits and sleeps until the gate opens. */
 proctype Waiter(byte me) {
   bool last;
   byte n;
@@ -69,7 +69,7 @@ proctype Waiter(byte me) {
   finished++
 }
 
-/* The handler thread: enters, or leaves word and drops the message. */
+/* The handler thread: enters, or notes that and drops the message. */
 proctype Handler() {
   bool last;
   do

@@ -342,7 +342,7 @@ inline closeGate() {
 }
 
 inline openGate() {
-  /* One exchange: who leaves word does so on a closed gate and is seen here, or finds it open. */
+  /* One exchange: who puts a fault aside does so on a closed gate and is seen here, or finds it open. */
   d_step { closed = false; again = parked; parked = false };
   if
   :: atomic { again -> again = false };
@@ -477,7 +477,7 @@ inline preserve(page) {
 #endif
 
 /* One message, or one attempt of a thread that resolves for itself. The handler thread never waits
- * for the gate (mayWait false): it leaves word and drops the message, and whoever opens the gate
+ * for the gate (mayWait false): it notes that and drops the message, and whoever opens the gate
  * wakes the region. */
 inline resolve(page, mayWait) {
   if
@@ -510,7 +510,7 @@ inline resolve(page, mayWait) {
 }
 
 /* No slot. Messages about this page may have been dropped while we held the claim, so we answer for
- * all of them. Leave word, and only then look again: a slot may have been freed in between, by
+ * all of them. Note the starvation, and only then look again: a slot may have been freed in between, by
  * somebody who did not see our word. */
 inline giveUp(page, mayWait) {
 #ifdef SCENARIO_FULL

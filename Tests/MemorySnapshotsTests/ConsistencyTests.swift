@@ -50,7 +50,7 @@ struct ConsistencyTests {
     region.exemptFromAudit()
     region[3] = 2
     try region.checkConsistency()
-    let descriptor = unsafe region.state.pointee.descriptor
+    let descriptor = region.state.value.protection.descriptor
     let start = unsafe UInt64(UInt(bitPattern: region.baseAddress))
     #expect(
       cuserfault_write_unprotect(descriptor, start + UInt64(41 * pageSize), UInt64(pageSize)) == 0)
@@ -80,19 +80,19 @@ struct ConsistencyTests {
     let (region, snapshot) = try armed(mode)
     region.exemptFromAudit()
     for page in 0..<8 { region[page] = 2 }
-    let state = unsafe region.state
-    unsafe state.pointee.preservedPages.subtract(1, ordering: .relaxed)
+    let state = region.state
+    state.value.budget.keptPages.subtract(1, ordering: .relaxed)
     var error = #expect(throws: SnapshotError.self) { try region.checkConsistency() }
     #expect(error?.code == .inconsistent)
-    unsafe state.pointee.preservedPages.add(1, ordering: .relaxed)
-    unsafe state.pointee.newVersionCount.add(1, ordering: .relaxed)
+    state.value.budget.keptPages.add(1, ordering: .relaxed)
+    state.value.versions.newCount.add(1, ordering: .relaxed)
     error = #expect(throws: SnapshotError.self) { try region.checkConsistency() }
     #expect(error?.message.contains("as long as") == true)
-    unsafe state.pointee.newVersionCount.subtract(1, ordering: .relaxed)
-    unsafe state.pointee.newestLiveEpoch.add(1, ordering: .relaxed)
+    state.value.versions.newCount.subtract(1, ordering: .relaxed)
+    state.value.timeline.newestLiveEpoch.add(1, ordering: .relaxed)
     error = #expect(throws: SnapshotError.self) { try region.checkConsistency() }
     #expect(error?.message.contains("newest snapshot") == true)
-    unsafe state.pointee.newestLiveEpoch.subtract(1, ordering: .relaxed)
+    state.value.timeline.newestLiveEpoch.subtract(1, ordering: .relaxed)
     try region.checkConsistency()
     #expect(!snapshot.isInvalidated)
   }
@@ -125,7 +125,7 @@ struct ConsistencyTests {
   func audited() async {
     await #expect(processExitsWith: .failure) {
       let (region, snapshot) = try ConsistencyTests().armed(RegionMode())
-      let descriptor = unsafe region.state.pointee.descriptor
+      let descriptor = region.state.value.protection.descriptor
       let start = unsafe UInt64(UInt(bitPattern: region.baseAddress))
       guard cuserfault_write_unprotect(descriptor, start, UInt64(pageSize)) == 0 else { exit(0) }
       snapshot.release()

@@ -77,11 +77,12 @@ struct DepartureTests {
       let snapshot = try region.makeSnapshot()
       region.fillPages(0..<8, with: 2)
       // As `release()` does, stopped half-way: by a signal whose handler writes to the region, say.
-      #expect(unsafe snapshot.record.pointee.usage.release())
+      let isReleased = snapshot.record.value.usage.release()
+      #expect(isReleased)
       region.fillPages(8..<16, with: 2)
       #expect(region.statistics.snapshotsInvalidated == 0)
       #expect(await eventually { region.statistics.preservedBytes == 0 })
-      unsafe region.state.pointee.drop(snapshot.record)
+      region.state.value.drop(snapshot.record)
       #expect(region.statistics.snapshotsLive == 0)
     }
   }
@@ -169,11 +170,12 @@ struct DepartureTests {
         region.fillPages(0..<32, with: 1)
         var snapshot: MemorySnapshot? = try region.makeSnapshot()
         for page in 0..<25 { region[page] = 2 }
-        let record = unsafe try #require(snapshot).record
+        let record = try #require(snapshot).record
         // As the keeper does, but for going on.
-        unsafe region.state.pointee.control.withLock { snapshots in
-          #expect(unsafe record.pointee.usage.invalidate())
-          unsafe region.state.pointee.begin(departureOf: record, in: &snapshots)
+        region.state.value.timeline.control.withLock { snapshots in
+          let isInvalidated = record.value.usage.invalidate()
+          #expect(isInvalidated)
+          region.state.value.begin(departureOf: record, in: &snapshots)
         }
         #expect(try #require(snapshot).isInvalidated)
         #expect(region.statistics.preservedBytes > 0)

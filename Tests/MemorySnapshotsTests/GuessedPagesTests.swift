@@ -88,7 +88,7 @@ struct GuessedPagesTests {
 
   @Test("Before two intervals are over, nothing recurs, and no page is looked at")
   func firstIntervals() {
-    let hotPages = HotPages(isEnabled: true, budget: 8)
+    let hotPages = HotPageGuesses(isEnabled: true, budget: 8)
     for epoch in 1...2 as ClosedRange<UInt64> {
       hotPages.begin(epoch: epoch)
       #expect(hotPages.nextPage == nil, "epoch \(epoch)")

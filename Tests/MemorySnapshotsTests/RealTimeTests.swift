@@ -35,7 +35,7 @@ struct RealTimeTests {
     let region: MemoryRegion
     let snapshot: MemorySnapshot
     let later: MemorySnapshot
-    let memory: ProcessMemory
+    let faults: InlineFaults
 
     init() throws {
       region = try MemoryRegion(
@@ -43,7 +43,7 @@ struct RealTimeTests {
       snapshot = try region.makeSnapshot()
       region[0] = 1
       later = try region.makeSnapshot()
-      memory = try ProcessMemory.get()
+      faults = InlineFaults(try ProcessMemory.get())
     }
   }
 
@@ -91,44 +91,45 @@ struct RealTimeTests {
 
   /// Begins what the other thread is to wait for. The closure ends it.
   private static func hold(_ wait: Wait, _ subject: Subject) -> () -> Void {
-    let state = unsafe subject.region.state
+    let state = subject.region.state
     switch wait {
-    case .pageBeingPreserved, .preparedPage: return unsafe claim(state, .resolving)
-    case .releasedPage, .lockedPage: return unsafe claim(state, .locked)
+    case .pageBeingPreserved, .preparedPage: return claim(state, .resolving)
+    case .releasedPage, .lockedPage: return claim(state, .locked)
     case .listBeingChanged:
-      let list = unsafe subject.memory.inlineList
-      unsafe list.pointee.sequence.add(1, ordering: .sequentiallyConsistent)
+      let list = subject.faults.list
+      list.value.changes.beginChange()
       return {
-        unsafe list.pointee.sequence.add(1, ordering: .sequentiallyConsistent)
-        subject.memory.inlineWaiters.wake()
+        list.value.changes.endChange()
+        subject.faults.waiters.wake()
       }
     case .linksBeingChanged:
-      unsafe state.pointee.unlinkSequence.add(1, ordering: .sequentiallyConsistent)
+      state.value.versions.links.beginChange()
       return {
-        unsafe state.pointee.unlinkSequence.add(1, ordering: .sequentiallyConsistent)
-        unsafe state.pointee.briefWaiters.wake()
+        state.value.versions.links.endChange()
+        state.value.versions.waiters.wake()
       }
     case .faultBeingResolved:
-      unsafe state.pointee.inlineResolvers.add(1, ordering: .sequentiallyConsistent)
+      state.value.inlineResolvers.add(1, ordering: .sequentiallyConsistent)
       return {
-        unsafe state.pointee.inlineResolvers.subtract(1, ordering: .sequentiallyConsistent)
-        subject.memory.inlineWaiters.wake()
+        state.value.inlineResolvers.subtract(1, ordering: .sequentiallyConsistent)
+        subject.faults.waiters.wake()
       }
     case .listBeingSearched:
-      let readers = InlineReaders(subject.memory)
-      let turn = readers.begin()
-      return { readers.end(turn) }
+      let searches = subject.faults.searches
+      let turn = searches.beginReading()
+      return { searches.endReading(turn) }
     }
   }
 
   private static func claim(
-    _ state: UnsafeMutablePointer<RegionState>, _ claim: PageWord.Claim
+    _ state: Reference<RegionState>, _ claim: PageWord.Claim
   ) -> () -> Void {
-    let word = unsafe state.pointee.table.word(0)
-    #expect(unsafe state.pointee.table.claim(0, seen: word, claim))
+    let word = state.value.versions.table.word(0)
+    let isClaimed = state.value.versions.table.claim(0, seen: word, claim)
+    #expect(isClaimed)
     return {
-      unsafe state.pointee.table.publish(0, word)
-      unsafe state.pointee.briefWaiters.wake()
+      state.value.versions.table.publish(0, word)
+      state.value.versions.waiters.wake()
     }
   }
 
@@ -139,7 +140,7 @@ struct RealTimeTests {
     case .releasedPage: subject.snapshot.release()
     case .linksBeingChanged: #expect(try subject.snapshot.word(ofPage: 0) == 0)
     // As `MemoryRegion.deinit` does.
-    case .faultBeingResolved, .listBeingSearched: unsafe InlineFaults.remove(subject.region.state)
+    case .faultBeingResolved, .listBeingSearched: InlineFaults.remove(subject.region.state)
     }
   }
 }

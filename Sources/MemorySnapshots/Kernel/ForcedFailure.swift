@@ -16,7 +16,7 @@ package enum ForcedFailure {
 
   /// In memory that is zeros at first, shared by all threads. Relaxed throughout, but for `calls`:
   /// its release comes after the rest was stored, its acquire before the rest is loaded.
-  private struct State: ~Copyable {
+  fileprivate struct State: ~Copyable {
     /// The kinds that may fail, by their bits.
     let calls = Atomic<UInt64>(0)
     /// How many calls of these kinds succeed before one fails; falls with each.
@@ -32,9 +32,10 @@ package enum ForcedFailure {
     let refusedLately = Atomic<UInt64>(0)
   }
 
-  private static var state: UnsafeMutablePointer<State> {
+  private static var state: Reference<State> {
     @_noLocks get {
-      unsafe cuserfault_forced_failure_words().assumingMemoryBound(to: State.self)
+      unsafe Reference(
+        at: cuserfault_forced_failure_words().assumingMemoryBound(to: State.self))
     }
   }
 
@@ -48,32 +49,32 @@ package enum ForcedFailure {
     let words = MemoryLayout<UInt64>.stride * Int(CUSERFAULT_FORCED_FAILURE_WORDS)
     precondition(MemoryLayout<State>.size <= words, "The words for forced failures are too few.")
     let caller = cuserfault_thread_number()
-    unsafe state.pointee.included.store(threads == .caller ? caller : 0, ordering: .relaxed)
-    unsafe state.pointee.excluded.store(threads == .others ? caller : 0, ordering: .relaxed)
-    unsafe state.pointee.errno.store(error.rawValue, ordering: .relaxed)
-    unsafe state.pointee.times.store(times, ordering: .relaxed)
-    unsafe state.pointee.refusedLately.store(0, ordering: .relaxed)
-    unsafe state.pointee.untilFailure.store(count, ordering: .relaxed)
-    unsafe state.pointee.calls.store(calls.reduce(0) { $0 | $1.bit }, ordering: .releasing)
+    state.value.included.store(threads == .caller ? caller : 0, ordering: .relaxed)
+    state.value.excluded.store(threads == .others ? caller : 0, ordering: .relaxed)
+    state.value.errno.store(error.rawValue, ordering: .relaxed)
+    state.value.times.store(times, ordering: .relaxed)
+    state.value.refusedLately.store(0, ordering: .relaxed)
+    state.value.untilFailure.store(count, ordering: .relaxed)
+    state.value.calls.store(calls.reduce(0) { $0 | $1.bit }, ordering: .releasing)
   }
 
   /// Lets all calls succeed.
-  package static func end() { unsafe state.pointee.calls.store(0, ordering: .releasing) }
+  package static func end() { state.value.calls.store(0, ordering: .releasing) }
 
   /// How many calls have failed since `fail` was called last.
   package static var count: Int {
-    let beyond = unsafe -state.pointee.untilFailure.load(ordering: .relaxed)
-    return unsafe max(0, min(beyond, state.pointee.times.load(ordering: .relaxed)))
+    let beyond = -state.value.untilFailure.load(ordering: .relaxed)
+    return max(0, min(beyond, state.value.times.load(ordering: .relaxed)))
   }
 
   /// The kinds of which a call has ever failed in this process.
   package static var refused: Set<SystemCall> {
-    kinds(unsafe state.pointee.refused.load(ordering: .relaxed))
+    kinds(state.value.refused.load(ordering: .relaxed))
   }
 
   /// The kinds of which a call has failed since `fail` was called last.
   package static var refusedLately: Set<SystemCall> {
-    kinds(unsafe state.pointee.refusedLately.load(ordering: .relaxed))
+    kinds(state.value.refusedLately.load(ordering: .relaxed))
   }
 
   private static func kinds(_ bits: UInt64) -> Set<SystemCall> {
@@ -83,16 +84,27 @@ package enum ForcedFailure {
   /// The errno with which a call is to fail, 0 for none. Called before the kernel is asked.
   @_noLocks
   static func refusal(of call: SystemCall) -> Int32 {
-    guard unsafe state.pointee.calls.load(ordering: .acquiring) & call.bit != 0 else { return 0 }
+    guard state.value.calls.load(ordering: .acquiring) & call.bit != 0 else { return 0 }
     let caller = cuserfault_thread_number()
-    let included = unsafe state.pointee.included.load(ordering: .relaxed)
+    let included = state.value.included.load(ordering: .relaxed)
     guard included == 0 || included == caller,
-      unsafe state.pointee.excluded.load(ordering: .relaxed) != caller
+      state.value.excluded.load(ordering: .relaxed) != caller
     else { return 0 }
-    let left = unsafe state.pointee.untilFailure.wrappingSubtract(1, ordering: .relaxed).oldValue
-    guard left <= 0, unsafe -left < state.pointee.times.load(ordering: .relaxed) else { return 0 }
-    unsafe state.pointee.refused.bitwiseOr(call.bit, ordering: .relaxed)
-    unsafe state.pointee.refusedLately.bitwiseOr(call.bit, ordering: .relaxed)
-    return unsafe state.pointee.errno.load(ordering: .relaxed)
+    let left = state.value.untilFailure.wrappingSubtract(1, ordering: .relaxed).oldValue
+    guard left <= 0, -left < state.value.times.load(ordering: .relaxed) else { return 0 }
+    state.value.refused.bitwiseOr(call.bit, ordering: .relaxed)
+    state.value.refusedLately.bitwiseOr(call.bit, ordering: .relaxed)
+    return state.value.errno.load(ordering: .relaxed)
+  }
+}
+
+extension Reference where Value == ForcedFailure.State {
+  @_noLocks
+  fileprivate init(at pointer: UnsafeMutablePointer<ForcedFailure.State>) {
+    unsafe self.pointer = pointer
+  }
+
+  fileprivate var value: ForcedFailure.State {
+    @_noLocks unsafeAddress { unsafe UnsafePointer(pointer) }
   }
 }

@@ -4,19 +4,16 @@
 /// child that used the library would be stopped by it.
 ///
 /// Safe to share: the value is reached with the lock held alone.
-@safe
 struct FutexLock<Value>: ~Copyable, @unchecked Sendable {
   private let mutex = FutexMutex(Futex())
-  private let value: UnsafeMutablePointer<Value>
+  private let value: Reference<Value>
 
   init(_ value: consuming sending Value) {
-    unsafe self.value = .allocate(capacity: 1)
-    unsafe self.value.initialize(to: value)
+    self.value = Reference(value)
   }
 
   deinit {
-    unsafe value.deinitialize(count: 1)
-    unsafe value.deallocate()
+    unsafe value.free()
     mutex.deallocate()
   }
 
@@ -25,7 +22,7 @@ struct FutexLock<Value>: ~Copyable, @unchecked Sendable {
   ) throws(Failure) -> Result {
     mutex.lock()
     defer { mutex.unlock() }
-    return try unsafe body(&value.pointee)
+    return try body(&value.value)
   }
 
   /// The same if nobody holds the lock; else `nil` at once.
@@ -34,7 +31,7 @@ struct FutexLock<Value>: ~Copyable, @unchecked Sendable {
   ) throws(Failure) -> Result? {
     guard mutex.tryLock() else { return nil }
     defer { mutex.unlock() }
-    return try unsafe body(&value.pointee)
+    return try body(&value.value)
   }
 }
 

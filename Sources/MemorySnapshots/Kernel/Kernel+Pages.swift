@@ -14,15 +14,15 @@ extension Kernel {
 
   /// Reads the pagemap entries of the pages from `address` on (/proc/thread-self/pagemap).
   static func readPagemap(
-    _ address: UInt, _ entries: UnsafeMutableBufferPointer<UInt64>
+    _ address: UInt, _ entries: FixedArray<UInt64>, count wanted: Int
   ) throws(Errno) {
-    guard let base = entries.baseAddress else { return }
+    assert(wanted <= entries.count)
     let count = unsafe try check(
       ask(
         .readPagemap,
         Int(
-          cuserfault_read_pagemap(UInt64(address) / UInt64(pageSize), base, entries.count))))
-    guard count == entries.count else { throw Errno.ioError }
+          cuserfault_read_pagemap(UInt64(address) / UInt64(pageSize), entries.start, wanted))))
+    guard count == wanted else { throw Errno.ioError }
   }
 
   /// How many pages from `address` on, of `count`, are write-protected as far as the pagemap says; below

@@ -81,12 +81,15 @@ extension Kernel {
 // MARK: - Events
 
 extension Kernel {
-  /// epoll_wait(2): the tags of up to `capacity` ready descriptors.
+  /// epoll_wait(2): the tags of ready descriptors, as many as there is room for.
   @_noLocks
   static func epollWait(
-    _ epoll: Int32, _ tags: UnsafeMutablePointer<UInt64>, _ capacity: Int, blocks: Bool
+    _ epoll: Int32, _ tags: FixedArray<UInt64>, blocks: Bool
   ) -> Int32 {
-    unsafe askInFaultPath(.epollWait, cuserfault_epoll_wait(epoll, tags, Int32(capacity), blocks))
+    unsafe askInFaultPath(
+      .epollWait,
+      cuserfault_epoll_wait(
+        epoll, tags.start, Int32(truncatingIfNeeded: tags.count), blocks))
   }
 
   @_noLocks

@@ -66,9 +66,20 @@ extension Kernel {
 
   @_noLocks
   static func readMessages(
-    _ descriptor: Int32, _ messages: UnsafeMutablePointer<Message>, _ capacity: Int
+    _ descriptor: Int32, _ messages: FixedArray<Message>
   ) -> Int32 {
     unsafe askInFaultPath(
-      .readMessages, cuserfault_read_messages(descriptor, messages, Int32(capacity)))
+      .readMessages,
+      cuserfault_read_messages(
+        descriptor, messages.start, Int32(truncatingIfNeeded: messages.count)))
+  }
+}
+
+extension FixedArray where Element == Kernel.Message {
+  subscript(index: Int) -> Kernel.Message {
+    @_noLocks unsafeAddress {
+      assert(0 <= index && index < count)
+      return unsafe UnsafePointer(start + index)
+    }
   }
 }

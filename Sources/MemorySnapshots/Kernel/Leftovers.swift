@@ -9,16 +9,12 @@ internal import Synchronization
 ///
 /// Neither allocates nor waits for ever: memory is unmapped under the control lock, and a forked child
 /// may find the lock held by nobody.
-///
-/// Safe to share: the ranges are reached with the lock held alone.
-@safe
-struct Leftovers: ~Copyable, @unchecked Sendable {
+struct Leftovers: ~Copyable, Sendable {
   /// Made before anything is mapped, see `Kernel.map`: its first use allocates.
   static let shared = Leftovers()
 
-  @safe
-  private struct Ranges: @unchecked Sendable {
-    let entries: UnsafeMutablePointer<Range<UInt>>
+  private struct Ranges: Sendable {
+    let entries = FixedArray(count: Leftovers.capacity) { 0..<UInt(0) }
     /// The process that they are of: a forked child does not inherit them, and may have mapped something
     /// else there.
     var process: pid_t = 0
@@ -36,7 +32,7 @@ struct Leftovers: ~Copyable, @unchecked Sendable {
   private static var turnsForLock: Int { 1000 }
 
   private init() {
-    ranges = unsafe FutexLock(Ranges(entries: .allocate(capacity: Leftovers.capacity)))
+    ranges = FutexLock(Ranges())
   }
 
   /// Takes note of a range of this process that is still mapped.
@@ -56,18 +52,18 @@ struct Leftovers: ~Copyable, @unchecked Sendable {
     var known = count.load(ordering: .relaxed)
     var index = 0
     while index < known {
-      let other = unsafe ranges.entries[index]
+      let other = ranges.entries[index]
       if other.upperBound == range.lowerBound || other.lowerBound == range.upperBound {
         range =
           min(other.lowerBound, range.lowerBound)..<max(other.upperBound, range.upperBound)
         known -= 1
-        unsafe ranges.entries[index] = ranges.entries[known]
+        ranges.entries[index] = ranges.entries[known]
       } else {
         index += 1
       }
     }
     if known < Leftovers.capacity {
-      unsafe ranges.entries[known] = range
+      ranges.entries[known] = range
       known += 1
     }
     count.store(known, ordering: .relaxed)
@@ -82,10 +78,10 @@ struct Leftovers: ~Copyable, @unchecked Sendable {
       var known = count.load(ordering: .relaxed)
       for _ in 0..<min(Leftovers.attempts, known) {
         let index = ranges.turn % known
-        let range = unsafe ranges.entries[index]
+        let range = ranges.entries[index]
         if Kernel.tryToUnmap(range.lowerBound, range.count) {
           known -= 1
-          unsafe ranges.entries[index] = ranges.entries[known]
+          ranges.entries[index] = ranges.entries[known]
           if known == 0 { break }
         } else {
           ranges.turn = index + 1

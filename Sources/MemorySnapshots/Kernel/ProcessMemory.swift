@@ -18,21 +18,33 @@ struct ProcessMemory: @unchecked Sendable {
     static var faultHandlers: Int { 8 }
     static var kernelFeatures: Int { 16 }
     static var allowanceLock: Int { 32 }
-    static var allowance: Int { 40 }
     static var inlineLock: Int { 64 }
-    static var inlineList: Int {
-      @_noLocks get { 128 }
-    }
     static var inlineWaiters: Int {
       @_noLocks get { 192 }
     }
-    static var inlineReaders: Int {
-      @_noLocks get { 256 }
-    }
-    static var inlineEntries: Int {
-      @_noLocks get { 4096 }
-    }
   }
+
+  /// Under `allowanceLock`, a `MemoryAllowance`.
+  static var allowance: Int { 40 }
+
+  /// Two more cache lines, and what follows the first page, are those of the ranges whose faults are
+  /// resolved inline (`InlineFaults`).
+  static var inlineList: Int {
+    @_noLocks get { 128 }
+  }
+  static var inlineReaders: Int {
+    @_noLocks get { 256 }
+  }
+  static var inlineEntries: Int {
+    @_noLocks get { 4096 }
+  }
+  private static var byteCount: Int {
+    @_noLocks get { inlineEntries + (1536 << 10) }
+  }
+
+  /// How many elements fit behind `inlineEntries`.
+  @_noLocks
+  static func entryCapacity(stride: Int) -> Int { (byteCount - inlineEntries) / stride }
 
   /// The memory, if it was mapped before, in the process or in its parents.
   static var known: ProcessMemory? {
@@ -42,8 +54,6 @@ struct ProcessMemory: @unchecked Sendable {
   /// Maps the memory if need be.
   static func get() throws(Errno) -> ProcessMemory {
     if let known { return known }
-    let byteCount =
-      Offset.inlineEntries + InlineFaults.capacity * MemoryLayout<InlineFaults.Entry>.stride
     return unsafe ProcessMemory(start: try Kernel.makeProcessMemory(byteCount))
   }
 
@@ -53,45 +63,37 @@ struct ProcessMemory: @unchecked Sendable {
   /// For a C function that hands it back to a signal handler.
   var context: UnsafeMutableRawPointer { unsafe start }
 
+  /// What lies at an offset: zeros at first.
   @_noLocks
-  private func word<Word: ~Copyable>(_ offset: Int) -> UnsafeMutablePointer<Word> {
-    unsafe (start + offset).assumingMemoryBound(to: Word.self)
+  func pointer(_ offset: Int) -> UnsafeMutableRawPointer { unsafe start + offset }
+
+  @_noLocks
+  private func futex(_ offset: Int) -> Futex {
+    unsafe Futex(at: pointer(offset).assumingMemoryBound(to: Futex.Bits.self))
   }
 
   // MARK: - What lies there
 
-  var handlerLock: FutexMutex { unsafe FutexMutex(Futex(at: word(Offset.handlerLock))) }
+  var handlerLock: FutexMutex { FutexMutex(futex(Offset.handlerLock)) }
 
   /// The address of a retained object, 0 for none. Under `handlerLock`.
-  var faultHandlers: UnsafeMutablePointer<Atomic<UInt>> { unsafe word(Offset.faultHandlers) }
+  var faultHandlers: Reference<Word> {
+    unsafe Reference(at: pointer(Offset.faultHandlers).assumingMemoryBound(to: Word.self))
+  }
 
   /// What the kernel offers, 0 if it was not asked yet.
-  var kernelFeatures: UnsafeMutablePointer<Atomic<UInt64>> { unsafe word(Offset.kernelFeatures) }
-
-  var allowanceLock: FutexMutex { unsafe FutexMutex(Futex(at: word(Offset.allowanceLock))) }
-
-  /// Under `allowanceLock`.
-  var allowance: UnsafeMutablePointer<MemoryAllowance> { unsafe word(Offset.allowance) }
-
-  var inlineLock: FutexMutex { unsafe FutexMutex(Futex(at: word(Offset.inlineLock))) }
-
-  var inlineList: UnsafeMutablePointer<InlineFaults.Header> {
-    @_noLocks get { unsafe word(Offset.inlineList) }
+  var kernelFeatures: Reference<Word> {
+    unsafe Reference(at: pointer(Offset.kernelFeatures).assumingMemoryBound(to: Word.self))
   }
 
-  var inlineEntries: UnsafeMutablePointer<InlineFaults.Entry> {
-    @_noLocks get { unsafe word(Offset.inlineEntries) }
-  }
+  var allowanceLock: FutexMutex { FutexMutex(futex(Offset.allowanceLock)) }
 
-  var inlineReaders: UnsafeMutablePointer<InlineReaders.Words> {
-    @_noLocks get { unsafe word(Offset.inlineReaders) }
-  }
+  var inlineLock: FutexMutex { FutexMutex(futex(Offset.inlineLock)) }
 
-  var inlineWaiters: BriefWaiters {
+  /// How often a wait is over, and how many threads sleep: see `BriefWaiters`.
+  var inlineWaiters: (changes: Futex, sleepers: Futex) {
     @_noLocks get {
-      unsafe BriefWaiters(
-        changes: Futex(at: word(Offset.inlineWaiters)),
-        sleepers: Futex(at: word(Offset.inlineWaiters + 4)))
+      (futex(Offset.inlineWaiters), futex(Offset.inlineWaiters + 4))
     }
   }
 }

@@ -51,38 +51,32 @@ struct SlotSet {
 /// Which slots of a pool are free: a bitmap, and two levels of bits above it that say which words
 /// below are not empty. Any thread allocates and frees without a lock; the lowest free slot goes
 /// first, so that the chunks at the end fall empty and can be handed back.
-///
-/// Safe to share: all words are atomic, and the memory lives as long as the pool.
-@safe
-struct FreeSlotIndex: ~Copyable, @unchecked Sendable {
-  private typealias Words = UnsafeMutablePointer<Atomic<UInt64>>
-
+struct FreeSlotIndex: ~Copyable, Sendable {
   private let memory: Mapping
-  private let slots: Words
-  private let groups: Words
-  private let supergroups: Words
-  private let supergroupCount: Int
+  private let slots: FixedArray<Word>
+  private let groups: FixedArray<Word>
+  private let supergroups: FixedArray<Word>
 
   init(capacity: Int) throws(Errno) {
     let slotWords = capacity / 64 + 1
     let groupWords = slotWords / 64 + 1
     let supergroupWords = groupWords / 64 + 1
     memory = try Mapping(anonymous: (slotWords + groupWords + supergroupWords) * 8)
-    unsafe slots = wordPointer(memory.address)
-    unsafe groups = slots + slotWords
-    unsafe supergroups = groups + groupWords
-    supergroupCount = supergroupWords
+    slots = unsafe FixedArray(zeroed: memory.address, count: slotWords)
+    groups = unsafe FixedArray(zeroed: memory.address + UInt(slotWords * 8), count: groupWords)
+    supergroups = unsafe FixedArray(
+      zeroed: memory.address + UInt((slotWords + groupWords) * 8), count: supergroupWords)
   }
 
   /// Takes the lowest free slots, as many of `count` as are to be had at once; none if there are
   /// none.
   @_noLocks
   func allocate(upTo count: Int) -> SlotSet {
-    for supergroup in 0..<supergroupCount {
-      var groupBits = unsafe supergroups[supergroup].load(ordering: .acquiring)
+    for supergroup in 0..<supergroups.count {
+      var groupBits = supergroups[supergroup].bits.load(ordering: .acquiring)
       while groupBits != 0 {
         let group = supergroup * 64 + groupBits.trailingZeroBitCount
-        var wordBits = unsafe groups[group].load(ordering: .acquiring)
+        var wordBits = groups[group].bits.load(ordering: .acquiring)
         while wordBits != 0 {
           let word = group * 64 + wordBits.trailingZeroBitCount
           let bits = takeLowest(count, in: word)
@@ -97,11 +91,11 @@ struct FreeSlotIndex: ~Copyable, @unchecked Sendable {
 
   @_noLocks
   private func takeLowest(_ count: Int, in word: Int) -> UInt64 {
-    var seen = unsafe slots[word].load(ordering: .relaxed)
+    var seen = slots[word].bits.load(ordering: .relaxed)
     while seen != 0 {
       let rest = seen.withoutLowestBits(count)
       // Acquiring: what the slot's last user read of it happens before what we write to it.
-      let (exchanged, original) = unsafe slots[word].compareExchange(
+      let (exchanged, original) = slots[word].bits.compareExchange(
         expected: seen, desired: rest, ordering: .sequentiallyConsistent)
       if exchanged {
         if rest == 0 { clearSummary(of: word) }
@@ -121,14 +115,14 @@ struct FreeSlotIndex: ~Copyable, @unchecked Sendable {
   func free(_ set: SlotSet) {
     let (word, bits) = set.place
     // Releasing: our last use of the slots happens before their next user's first.
-    let before = unsafe slots[word].bitwiseOr(bits, ordering: .sequentiallyConsistent).oldValue
+    let before = slots[word].bits.bitwiseOr(bits, ordering: .sequentiallyConsistent).oldValue
     if before == 0 { setSummary(of: word) }
   }
 
   /// Makes `count` slots from `first` available; both are multiples of 64.
   func add(_ first: Int, count: Int) {
     for word in first / 64..<(first + count) / 64 {
-      unsafe slots[word].store(.max, ordering: .sequentiallyConsistent)
+      slots[word].bits.store(.max, ordering: .sequentiallyConsistent)
       setSummary(of: word)
     }
   }
@@ -137,7 +131,7 @@ struct FreeSlotIndex: ~Copyable, @unchecked Sendable {
   func takeAll(_ first: Int, count: Int) -> Bool {
     let words = first / 64..<(first + count) / 64
     for word in words {
-      let taken = unsafe slots[word].compareExchange(
+      let taken = slots[word].bits.compareExchange(
         expected: .max, desired: 0, ordering: .sequentiallyConsistent
       ).exchanged
       guard taken else {
@@ -155,16 +149,16 @@ struct FreeSlotIndex: ~Copyable, @unchecked Sendable {
   @_noLocks
   private func clearSummary(of word: Int) {
     let group = word / 64
-    let left = unsafe groups[group].bitwiseAnd(
+    let left = groups[group].bits.bitwiseAnd(
       ~(1 << UInt64(word & 63)), ordering: .sequentiallyConsistent
     ).newValue
-    if unsafe slots[word].load(ordering: .sequentiallyConsistent) != 0 {
+    if slots[word].bits.load(ordering: .sequentiallyConsistent) != 0 {
       setSummary(of: word)
     } else if left == 0 {
-      unsafe supergroups[group / 64].bitwiseAnd(
+      supergroups[group / 64].bits.bitwiseAnd(
         ~(1 << UInt64(group & 63)), ordering: .sequentiallyConsistent)
-      if unsafe groups[group].load(ordering: .sequentiallyConsistent) != 0 {
-        unsafe supergroups[group / 64].bitwiseOr(
+      if groups[group].bits.load(ordering: .sequentiallyConsistent) != 0 {
+        supergroups[group / 64].bits.bitwiseOr(
           1 << UInt64(group & 63), ordering: .sequentiallyConsistent)
       }
     }
@@ -173,8 +167,8 @@ struct FreeSlotIndex: ~Copyable, @unchecked Sendable {
   @_noLocks
   private func setSummary(of word: Int) {
     let group = word / 64
-    unsafe groups[group].bitwiseOr(1 << UInt64(word & 63), ordering: .sequentiallyConsistent)
-    unsafe supergroups[group / 64].bitwiseOr(
+    groups[group].bits.bitwiseOr(1 << UInt64(word & 63), ordering: .sequentiallyConsistent)
+    supergroups[group / 64].bits.bitwiseOr(
       1 << UInt64(group & 63), ordering: .sequentiallyConsistent)
   }
 }
@@ -186,12 +180,4 @@ extension UInt64 {
     for _ in 0..<count where rest != 0 { rest &= rest - 1 }
     return rest
   }
-}
-
-/// Zeroed memory as atomic words: all-zero bytes are a valid `Atomic(0)`.
-func wordPointer(_ address: UInt) -> UnsafeMutablePointer<Atomic<UInt64>> {
-  guard let memory = unsafe UnsafeMutableRawPointer(bitPattern: address) else {
-    preconditionFailure("A mapping never starts at address zero.")
-  }
-  return unsafe memory.assumingMemoryBound(to: Atomic<UInt64>.self)
 }

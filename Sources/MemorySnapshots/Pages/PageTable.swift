@@ -79,27 +79,25 @@ struct PageWord: Equatable {
 
 /// The words of all pages of a region, and above them the newest epoch of each group of pages:
 /// what was written to since a snapshot is found by its size, not by the region's.
-///
-/// Safe to share: every word is atomic, and the memory lives as long as the region.
-@safe
-struct PageTable: ~Copyable, @unchecked Sendable {
+struct PageTable: ~Copyable, Sendable {
   static var pagesPerGroup: Int { 512 }
   static var groupsPerSupergroup: Int { 512 }
 
   let pageCount: Int
   private let memory: Mapping
-  private let words: UnsafeMutablePointer<Atomic<UInt64>>
-  private let groups: UnsafeMutablePointer<Atomic<UInt64>>
-  private let supergroups: UnsafeMutablePointer<Atomic<UInt64>>
+  private let words: FixedArray<Word>
+  private let groups: FixedArray<Word>
+  private let supergroups: FixedArray<Word>
 
   init(pageCount: Int) throws(Errno) {
     let groupCount = pageCount / PageTable.pagesPerGroup + 1
     let supergroupCount = groupCount / PageTable.groupsPerSupergroup + 1
     self.pageCount = pageCount
     memory = try Mapping(anonymous: (pageCount + groupCount + supergroupCount) * 8)
-    unsafe words = wordPointer(memory.address)
-    unsafe groups = words + pageCount
-    unsafe supergroups = groups + groupCount
+    words = unsafe FixedArray(zeroed: memory.address, count: pageCount)
+    groups = unsafe FixedArray(zeroed: memory.address + UInt(pageCount * 8), count: groupCount)
+    supergroups = unsafe FixedArray(
+      zeroed: memory.address + UInt((pageCount + groupCount) * 8), count: supergroupCount)
   }
 
   // MARK: - Words
@@ -107,14 +105,14 @@ struct PageTable: ~Copyable, @unchecked Sendable {
   /// Acquiring: pairs with `publish`, so that whoever sees a version sees its content.
   @_noLocks
   func word(_ page: Int) -> PageWord {
-    PageWord(bits: unsafe words[page].load(ordering: .acquiring))
+    PageWord(bits: words[page].bits.load(ordering: .acquiring))
   }
 
   /// Takes the claim on a page whose word was `seen`. Acquiring: pairs with the `publish` of the
   /// claim's last holder.
   @_noLocks
   func claim(_ page: Int, seen: PageWord, _ claim: PageWord.Claim) -> Bool {
-    unsafe words[page].compareExchange(
+    words[page].bits.compareExchange(
       expected: seen.bits, desired: seen.claimed(claim).bits, ordering: .acquiringAndReleasing
     ).exchanged
   }
@@ -123,7 +121,7 @@ struct PageTable: ~Copyable, @unchecked Sendable {
   /// content were written before.
   @_noLocks
   func publish(_ page: Int, _ word: PageWord) {
-    unsafe words[page].store(word.bits, ordering: .releasing)
+    words[page].bits.store(word.bits, ordering: .releasing)
   }
 
   // MARK: - What was written since
@@ -135,12 +133,12 @@ struct PageTable: ~Copyable, @unchecked Sendable {
   @_noLocks
   func raiseGroup(of page: Int, to epoch: UInt64) {
     let group = page / PageTable.pagesPerGroup
-    if unsafe groups[group].load(ordering: .relaxed) != epoch {
-      unsafe groups[group].store(epoch, ordering: .relaxed)
+    if groups[group].bits.load(ordering: .relaxed) != epoch {
+      groups[group].bits.store(epoch, ordering: .relaxed)
     }
     let supergroup = group / PageTable.groupsPerSupergroup
-    if unsafe supergroups[supergroup].load(ordering: .relaxed) != epoch {
-      unsafe supergroups[supergroup].store(epoch, ordering: .relaxed)
+    if supergroups[supergroup].bits.load(ordering: .relaxed) != epoch {
+      supergroups[supergroup].bits.store(epoch, ordering: .relaxed)
     }
   }
 
@@ -160,9 +158,9 @@ struct PageTable: ~Copyable, @unchecked Sendable {
     let pagesPerSupergroup = PageTable.pagesPerGroup * PageTable.groupsPerSupergroup
     var page = range.lowerBound
     while page < range.upperBound {
-      if unsafe supergroups[page / pagesPerSupergroup].load(ordering: .relaxed) < epoch {
+      if supergroups[page / pagesPerSupergroup].bits.load(ordering: .relaxed) < epoch {
         page = (page / pagesPerSupergroup + 1) * pagesPerSupergroup
-      } else if unsafe groups[page / PageTable.pagesPerGroup].load(ordering: .relaxed) < epoch {
+      } else if groups[page / PageTable.pagesPerGroup].bits.load(ordering: .relaxed) < epoch {
         page = (page / PageTable.pagesPerGroup + 1) * PageTable.pagesPerGroup
       } else {
         let groupEnd = (page / PageTable.pagesPerGroup + 1) * PageTable.pagesPerGroup

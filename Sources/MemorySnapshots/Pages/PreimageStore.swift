@@ -7,8 +7,8 @@ struct PreimageStore: ~Copyable, Sendable {
 
   let pages: SlotPool
   private let records: SlotPool
-  /// Raised by whoever finds that the keeper has work, lowered by the keeper.
-  let keeperCall = Futex()
+  /// Calls whoever populates it ahead of need.
+  let keeper = KeeperCall()
 
   /// How many pages the keeper has ready at the least.
   var reservePages: Int {
@@ -19,7 +19,7 @@ struct PreimageStore: ~Copyable, Sendable {
     @_noLocks get { records.slotsPerChunk / 4 }
   }
 
-  static func allocate() throws(Errno) -> UnsafeMutablePointer<PreimageStore> {
+  static func allocate() throws(Errno) -> Reference<PreimageStore> {
     // As many pre-images as memory and as much swap could hold; the bound costs a bit each.
     let capacity = min(Kernel.physicalPages * 2, PageWord.maximumVersion - 1 << 20)
     let pages = try SlotPool(
@@ -29,9 +29,7 @@ struct PreimageStore: ~Copyable, Sendable {
       // Pages that were all zeros need a record and no slot.
       stride: MemoryLayout<VersionRecord>.stride, chunkBytes: recordChunkBytes,
       capacity: PageWord.maximumVersion - 1 << 20, usesHugePages: false)
-    let store = UnsafeMutablePointer<PreimageStore>.allocate(capacity: 1)
-    unsafe store.initialize(to: PreimageStore(pages: pages, records: records))
-    return unsafe store
+    return Reference(PreimageStore(pages: pages, records: records))
   }
 
   private init(pages: consuming SlotPool, records: consuming SlotPool) {
@@ -39,14 +37,14 @@ struct PreimageStore: ~Copyable, Sendable {
     self.records = records
   }
 
-  deinit { keeperCall.deallocate() }
+  deinit { keeper.deallocate() }
 
   // MARK: - Pre-images
 
   @_noLocks
   func allocatePages(upTo count: Int) -> SlotSet {
     let slots = pages.allocate(upTo: count)
-    if pages.freeSlots < reservePages { callKeeper() }
+    if pages.freeSlots < reservePages { keeper.call() }
     return slots
   }
 
@@ -59,7 +57,7 @@ struct PreimageStore: ~Copyable, Sendable {
   @_noLocks
   func allocateRecords(upTo count: Int) -> SlotSet {
     let slots = records.allocate(upTo: count)
-    if records.freeSlots < reserveRecords { callKeeper() }
+    if records.freeSlots < reserveRecords { keeper.call() }
     return slots
   }
 
@@ -70,20 +68,14 @@ struct PreimageStore: ~Copyable, Sendable {
   func deallocateRecord(_ number: UInt32) { records.deallocate(number - 1) }
 
   @_noLocks
-  func record(_ number: UInt32) -> UnsafeMutablePointer<VersionRecord> {
-    let address = records.address(of: number &- 1)
-    // Never zero: the number was allocated, so its segment is mapped.
-    return unsafe UnsafeMutablePointer(bitPattern: address).unsafelyUnwrapped
+  func record(_ number: UInt32) -> Reference<VersionRecord> {
+    // The number was allocated, so its segment is mapped, and holds nothing but records.
+    unsafe Reference(address: records.address(of: number &- 1))
   }
 
   func prefetchRecord(_ number: UInt32) { Kernel.prefetch(records.address(of: number &- 1)) }
 
   // MARK: - The keeper's side
-
-  @_noLocks
-  func callKeeper() {
-    if keeperCall.exchange(1) == 0 { keeperCall.wakeAll() }
-  }
 
   /// Populates what the reserve lacks. False if the system has no more memory, or `mayTake`, asked for
   /// each chunk, says so: what it can find out cannot be left to the kernel, which would kill.
@@ -112,4 +104,10 @@ struct PreimageStore: ~Copyable, Sendable {
   var hasFreeSlots: Bool { pages.freeSlots > 0 && records.freeSlots > 0 }
 
   var populatedBytes: Int { pages.populatedBytes + records.populatedBytes }
+}
+
+extension Reference where Value == PreimageStore {
+  var value: PreimageStore {
+    @_noLocks unsafeAddress { unsafe UnsafePointer(pointer) }
+  }
 }

@@ -5,10 +5,7 @@ internal import Synchronization
 /// Equal slots of memory, in chunks that a keeper populates ahead of need: the fault path takes
 /// and gives back slots and never waits for the kernel to find memory. One pool holds pre-images,
 /// another the records that describe them.
-///
-/// Safe to share: segment addresses are atomic and written once; chunk states belong to the keeper.
-@safe
-struct SlotPool: ~Copyable, @unchecked Sendable {
+struct SlotPool: ~Copyable, Sendable {
   /// Address space is reserved by segments, memory by chunks.
   private static var segmentBytes: Int { 64 << 20 }
 
@@ -18,8 +15,10 @@ struct SlotPool: ~Copyable, @unchecked Sendable {
   private let chunkCapacity: Int
   private let chunksPerSegment: Int
   private let free: FreeSlotIndex
-  private let segments: UnsafeMutablePointer<Atomic<UInt>>
-  private let populated: UnsafeMutablePointer<Bool>
+  /// Where each segment is, 0 before it is reserved; written once.
+  private let segments: FixedArray<Word>
+  /// Which chunks are populated. Keeper only.
+  private let populated: FixedArray<Bool>
   private let usesHugePages: Bool
 
   /// No chunk before the first is unpopulated, none from the second on is populated. Keeper only.
@@ -44,19 +43,17 @@ struct SlotPool: ~Copyable, @unchecked Sendable {
     chunksPerSegment = SlotPool.segmentBytes / chunkBytes
     free = try FreeSlotIndex(capacity: chunkCapacity * perChunk)
     let segmentCount = chunkCapacity / chunksPerSegment + 1
-    unsafe segments = .allocate(capacity: segmentCount)
-    for index in 0..<segmentCount { unsafe (segments + index).initialize(to: Atomic(0)) }
-    unsafe populated = .allocate(capacity: chunkCapacity)
-    unsafe populated.initialize(repeating: false, count: chunkCapacity)
+    segments = FixedArray(count: segmentCount) { Word(0) }
+    populated = FixedArray(count: chunkCapacity) { false }
   }
 
   deinit {
-    for index in 0..<chunkCapacity / chunksPerSegment + 1 {
-      let segment = unsafe segments[index].load(ordering: .relaxed)
-      if segment != 0 { Kernel.unmap(segment, SlotPool.segmentBytes) }
+    for index in 0..<segments.count {
+      let segment = segments[index].bits.load(ordering: .relaxed)
+      if segment != 0 { Kernel.unmap(UInt(segment), SlotPool.segmentBytes) }
     }
-    unsafe segments.deallocate()
-    unsafe populated.deallocate()
+    unsafe segments.free()
+    unsafe populated.free()
   }
 
   var freeSlots: Int {
@@ -103,8 +100,8 @@ struct SlotPool: ~Copyable, @unchecked Sendable {
     // Acquiring: pairs with the store in `address(ofChunk:)`. A reader that validates afterwards
     // may come here with a slot number out of a recycled record, so the answer may be useless; the
     // bounds hold, because every record holds a slot number that was valid once.
-    let segment = unsafe segments[chunk / chunksPerSegment].load(ordering: .acquiring)
-    return segment + UInt(chunk % chunksPerSegment * chunkBytes)
+    let segment = segments[chunk / chunksPerSegment].bits.load(ordering: .acquiring)
+    return UInt(truncatingIfNeeded: segment) + UInt(chunk % chunksPerSegment * chunkBytes)
       + UInt(Int(slot) % slotsPerChunk * stride)
   }
 
@@ -113,7 +110,7 @@ struct SlotPool: ~Copyable, @unchecked Sendable {
   /// Populates one more chunk. Keeper only.
   func grow() throws(Errno) {
     var chunk = firstUnpopulated.load(ordering: .relaxed)
-    while chunk < chunkCapacity, unsafe populated[chunk] { chunk += 1 }
+    while chunk < chunkCapacity, populated[chunk] { chunk += 1 }
     guard chunk < chunkCapacity else { throw Errno.noMemory }
     firstUnpopulated.store(chunk, ordering: .relaxed)
     let address = try address(ofChunk: chunk)
@@ -124,7 +121,7 @@ struct SlotPool: ~Copyable, @unchecked Sendable {
     } catch Errno.invalidArgument {
       // Linux before 5.14: the first use populates.
     }
-    unsafe populated[chunk] = true
+    populated[chunk] = true
     populatedEnd.max(chunk + 1, ordering: .relaxed)
     populatedChunkCount.add(1, ordering: .relaxed)
     freeSlotCount.add(slotsPerChunk, ordering: .relaxed)
@@ -139,7 +136,7 @@ struct SlotPool: ~Copyable, @unchecked Sendable {
   func shrink(toFreeSlots reserve: Int) {
     var chunk = populatedEnd.load(ordering: .relaxed) - 1
     while chunk >= 0, freeSlots - slotsPerChunk >= reserve {
-      if unsafe populated[chunk], free.takeAll(chunk * slotsPerChunk, count: slotsPerChunk) {
+      if populated[chunk], free.takeAll(chunk * slotsPerChunk, count: slotsPerChunk) {
         freeSlotCount.subtract(slotsPerChunk, ordering: .relaxed)
         // The address space stays: a late reader finds zeros, not a hole in its process.
         guard Kernel.giveBack(addressOfMappedChunk(chunk), chunkBytes) else {
@@ -149,7 +146,7 @@ struct SlotPool: ~Copyable, @unchecked Sendable {
           return
         }
         populatedChunkCount.subtract(1, ordering: .relaxed)
-        unsafe populated[chunk] = false
+        populated[chunk] = false
         firstUnpopulated.min(chunk, ordering: .relaxed)
       }
       chunk -= 1
@@ -157,18 +154,18 @@ struct SlotPool: ~Copyable, @unchecked Sendable {
   }
 
   private func addressOfMappedChunk(_ chunk: Int) -> UInt {
-    unsafe segments[chunk / chunksPerSegment].load(ordering: .relaxed)
+    UInt(segments[chunk / chunksPerSegment].bits.load(ordering: .relaxed))
       + UInt(chunk % chunksPerSegment * chunkBytes)
   }
 
   private func address(ofChunk chunk: Int) throws(Errno) -> UInt {
     let segment = chunk / chunksPerSegment
-    if unsafe segments[segment].load(ordering: .relaxed) == 0 {
+    if segments[segment].bits.load(ordering: .relaxed) == 0 {
       // Opened chunk by chunk, so that mlockall(2) does not populate what is not needed yet.
       let memory = try Mapping(reserving: SlotPool.segmentBytes, alignedTo: 2 << 20)
       if usesHugePages { try? Kernel.advise(memory.address, memory.byteCount, MADV_HUGEPAGE) }
       // Releasing: the mapping exists before a slot in it can be seen.
-      unsafe segments[segment].store(memory.release(), ordering: .releasing)
+      segments[segment].bits.store(UInt64(memory.release()), ordering: .releasing)
     }
     return addressOfMappedChunk(chunk)
   }

@@ -2,7 +2,9 @@ internal import SystemPackage
 internal import Synchronization
 
 /// One view's memory, as the fault path sees it.
-struct ViewEntry: ~Copyable {
+///
+/// Safe to share: see `ViewTable`.
+struct ViewEntry: ~Copyable, @unchecked Sendable {
   var address: UInt = 0
   var epoch: UInt64 = 0
   /// How a page of the view gets its content. True: the mapping is private over the region's
@@ -25,20 +27,19 @@ struct ViewEntry: ~Copyable {
 /// Few are copied by the kernel: each costs the fault path a copy of every page that is written to.
 /// All others cost it nothing, however many they are.
 ///
-/// Safe to share: the lists of open views and their entries change only while the gate is closed, so
-/// whoever passes the gate reads them undisturbed; the rest belongs to the control lock, or is atomic.
-@safe
-struct ViewTable: ~Copyable, @unchecked Sendable {
+/// The lists of open views and their entries change only while the gate is closed, so whoever passes the
+/// gate reads them undisturbed; the rest belongs to the control lock, or is atomic.
+struct ViewTable: ~Copyable, Sendable {
   static var capacity: Int { 65_535 }
   /// The most open views that the kernel copies pages for: one of the newest snapshot, and one to
   /// compare it with.
   static var mostCopiedByKernel: Int { 2 }
 
   private let memory: Mapping
-  private let entries: UnsafeMutablePointer<ViewEntry>
+  private let entries: FixedArray<ViewEntry>
   /// The open views by their addresses, ascending.
-  private let openIndices: UnsafeMutablePointer<UInt32>
-  private let copiedIndices: UnsafeMutablePointer<UInt32>
+  private let openIndices: FixedArray<UInt32>
+  private let copiedIndices: FixedArray<UInt32>
   private let openCount = Atomic<Int>(0)
   private let copiedCount = Atomic<Int>(0)
   /// Views that the kernel copies pages for, those that are being made included.
@@ -58,15 +59,15 @@ struct ViewTable: ~Copyable, @unchecked Sendable {
     memory = try Mapping(
       anonymous: entryBytes + indexBytes
         + MemoryLayout<UInt32>.stride * ViewTable.mostCopiedByKernel)
-    // Never zero: a mapping has an address.
-    let start = unsafe UnsafeMutableRawPointer(bitPattern: memory.address).unsafelyUnwrapped
-    unsafe entries = start.assumingMemoryBound(to: ViewEntry.self)
-    unsafe openIndices = (start + entryBytes).assumingMemoryBound(to: UInt32.self)
-    unsafe copiedIndices = (start + entryBytes + indexBytes).assumingMemoryBound(to: UInt32.self)
+    entries = unsafe FixedArray(zeroed: memory.address, count: ViewTable.capacity)
+    openIndices = unsafe FixedArray(
+      zeroed: memory.address + UInt(entryBytes), count: ViewTable.capacity)
+    copiedIndices = unsafe FixedArray(
+      zeroed: memory.address + UInt(entryBytes + indexBytes), count: ViewTable.mostCopiedByKernel)
   }
 
   @_noLocks
-  func entry(_ index: Int) -> UnsafeMutablePointer<ViewEntry> { unsafe entries + index }
+  func entry(_ index: Int) -> Reference<ViewEntry> { entries.reference(index) }
 
   // MARK: - What the fault path asks, with the gate passed
 
@@ -75,7 +76,7 @@ struct ViewTable: ~Copyable, @unchecked Sendable {
   }
 
   @_noLocks
-  func openView(_ position: Int) -> Int { Int(unsafe openIndices[position]) }
+  func openView(_ position: Int) -> Int { Int(openIndices[position]) }
 
   /// How many open views the kernel copies pages for.
   var countCopiedByKernel: Int {
@@ -83,7 +84,7 @@ struct ViewTable: ~Copyable, @unchecked Sendable {
   }
 
   @_noLocks
-  func viewCopiedByKernel(_ position: Int) -> Int { Int(unsafe copiedIndices[position]) }
+  func viewCopiedByKernel(_ position: Int) -> Int { Int(copiedIndices[position]) }
 
   /// The open view in whose `byteCount` bytes an address lies.
   @_noLocks
@@ -91,7 +92,7 @@ struct ViewTable: ~Copyable, @unchecked Sendable {
     let position = position(after: address) - 1
     guard position >= 0 else { return nil }
     let index = openView(position)
-    return unsafe address - entries[index].address < UInt(byteCount) ? index : nil
+    return address - entries[index].address < UInt(byteCount) ? index : nil
   }
 
   /// How many open views start at an address or before it.
@@ -101,7 +102,7 @@ struct ViewTable: ~Copyable, @unchecked Sendable {
     var high = count
     while low < high {
       let middle = (low + high) / 2
-      if unsafe entries[openView(middle)].address <= address {
+      if entries[openView(middle)].address <= address {
         low = middle + 1
       } else {
         high = middle
@@ -145,16 +146,15 @@ struct ViewTable: ~Copyable, @unchecked Sendable {
   /// - Complexity: O(open views): four bytes of each are moved.
   func open(address: UInt, epoch: UInt64, isCopiedByKernel: Bool) -> Int? {
     guard let index = takeNumber() else { return nil }
-    unsafe (entries + index).initialize(
-      to: ViewEntry(
-        address: address, epoch: epoch, isCopiedByKernel: isCopiedByKernel, isOpen: true))
+    entries[index] = ViewEntry(
+      address: address, epoch: epoch, isCopiedByKernel: isCopiedByKernel, isOpen: true)
     let position = position(after: address)
     let open = count
-    unsafe (openIndices + position + 1).update(from: openIndices + position, count: open - position)
-    unsafe openIndices[position] = UInt32(index)
+    openIndices.move(position..<open, to: position + 1)
+    openIndices[position] = UInt32(index)
     openCount.store(open + 1, ordering: .relaxed)
     if isCopiedByKernel {
-      unsafe copiedIndices[countCopiedByKernel] = UInt32(index)
+      copiedIndices[countCopiedByKernel] = UInt32(index)
       copiedCount.add(1, ordering: .relaxed)
     }
     return index
@@ -165,7 +165,7 @@ struct ViewTable: ~Copyable, @unchecked Sendable {
     // Acquiring: pairs with `giveBack`.
     if first == 0 { first = givenBack.exchange(0, ordering: .acquiring) }
     if first > 0 {
-      firstFree.store(unsafe entries[Int(first) - 1].nextFree, ordering: .relaxed)
+      firstFree.store(entries[Int(first) - 1].nextFree, ordering: .relaxed)
       return Int(first) - 1
     }
     let used = usedCount.load(ordering: .relaxed)
@@ -176,16 +176,15 @@ struct ViewTable: ~Copyable, @unchecked Sendable {
 
   /// Takes a view off the list of open ones. Gate closed.
   func close(_ index: Int) {
-    let position = position(after: unsafe entries[index].address) - 1
+    let position = position(after: entries[index].address) - 1
     let open = count
-    unsafe (openIndices + position).update(
-      from: openIndices + position + 1, count: open - position - 1)
+    openIndices.move(position + 1..<open, to: position)
     openCount.store(open - 1, ordering: .relaxed)
-    unsafe entries[index].isOpen = false
-    guard unsafe entries[index].isCopiedByKernel else { return }
+    entries[index].isOpen = false
+    guard entries[index].isCopiedByKernel else { return }
     let last = countCopiedByKernel - 1
     for position in 0..<last where viewCopiedByKernel(position) == index {
-      unsafe copiedIndices[position] = copiedIndices[last]
+      copiedIndices[position] = copiedIndices[last]
     }
     copiedCount.store(last, ordering: .relaxed)
     giveBackKernelCopies()
@@ -195,7 +194,7 @@ struct ViewTable: ~Copyable, @unchecked Sendable {
   func giveBack(_ index: Int) {
     var head = givenBack.load(ordering: .relaxed)
     while true {
-      unsafe entries[index].nextFree = head
+      entries[index].nextFree = head
       // Releasing: whoever takes the number sees the chain.
       let (exchanged, original) = givenBack.compareExchange(
         expected: head, desired: UInt32(index) + 1, ordering: .releasing)
@@ -207,8 +206,37 @@ struct ViewTable: ~Copyable, @unchecked Sendable {
   /// From the first byte of `range` and the open views to the last.
   func bounds(with range: Range<UInt>) -> Range<UInt> {
     guard count > 0 else { return range }
-    let first = unsafe entries[openView(0)].address
-    let last = unsafe entries[openView(count - 1)].address
+    let first = entries[openView(0)].address
+    let last = entries[openView(count - 1)].address
     return min(first, range.lowerBound)..<max(last + UInt(range.count), range.upperBound)
+  }
+}
+
+extension Reference where Value == ViewEntry {
+  @_noLocks
+  init(at pointer: UnsafeMutablePointer<ViewEntry>) { unsafe self.pointer = pointer }
+
+  var value: ViewEntry {
+    @_noLocks unsafeAddress { unsafe UnsafePointer(pointer) }
+    @_noLocks nonmutating unsafeMutableAddress { unsafe pointer }
+  }
+}
+
+extension FixedArray where Element == ViewEntry {
+  subscript(index: Int) -> ViewEntry {
+    @_noLocks unsafeAddress {
+      assert(0 <= index && index < count)
+      return unsafe UnsafePointer(start + index)
+    }
+    @_noLocks nonmutating unsafeMutableAddress {
+      assert(0 <= index && index < count)
+      return unsafe start + index
+    }
+  }
+
+  @_noLocks
+  func reference(_ index: Int) -> Reference<ViewEntry> {
+    assert(0 <= index && index < count)
+    return unsafe Reference(at: start + index)
   }
 }

@@ -10,35 +10,15 @@ extension FaultResolver {
     @_noLocks get { 128 }
   }
 
-  /// As many of the hot pages, whose writers are likely to come meanwhile.
-  private static var hotPagesPerClaim: Int {
-    @_noLocks get { 16 }
-  }
-
-  /// Preserves and un-protects hot pages, up to one that is not protected. Does without where slots
-  /// are short. The gate has been passed. Returns how many pages were done.
-  @_noLocks
-  func preserveHotPages(_ pages: Range<Int>) -> Int {
-    var page = pages.lowerBound
-    while page < pages.upperBound {
-      let end = min(page + FaultResolver.hotPagesPerClaim, pages.upperBound)
-      let claimed = claim(page..<end, .hot)
-      guard claimed.end > page else { break }
-      unclaim(page..<claimed.end)
-      page = claimed.end
-    }
-    return page - pages.lowerBound
-  }
-
   /// Preserves and un-protects the pages in `range` that are protected, several per ioctl. The gate
   /// has been passed. Returns the first page that was not done, for want of a slot, or the end.
   @_noLocks
   func preserve(_ range: Range<Int>, _ cause: PreserveCause) -> Int {
     var page = range.lowerBound
-    var wait = unsafe BriefWait(region.pointee.briefWaiters)
+    var wait = BriefWait(region.value.versions.waiters)
     defer { wait.end() }
     while page < range.upperBound {
-      let word = unsafe region.pointee.table.word(page)
+      let word = region.value.versions.table.word(page)
       if word.isFree, needsNoPreserving(page, word) {
         page += 1
         continue
@@ -47,7 +27,7 @@ extension FaultResolver {
         page..<min(page + FaultResolver.pagesPerClaim, range.upperBound), cause)
       if claimed.end > page { unclaim(page..<claimed.end) }
       if claimed.isStarved {
-        unsafe region.pointee.leaveWord()
+        region.value.budget.noteStarvation()
         return claimed.end
       }
       // Somebody else has the claim.
@@ -62,18 +42,16 @@ extension FaultResolver {
   /// no newer one does.
   @_noLocks
   func unprotect(_ range: Range<Int>, preservedSince epoch: UInt64) {
-    let now = unsafe region.pointee.epoch.load(ordering: .relaxed)
+    let now = region.value.timeline.epoch.load(ordering: .relaxed)
     var page = range.lowerBound
     while page < range.upperBound {
       let start = page
       while page < range.upperBound {
-        let word = unsafe region.pointee.table.word(page)
+        let word = region.value.versions.table.word(page)
         guard word.isFree, word.preserved >= epoch, !needsNoPreserving(page, word),
-          unsafe region.pointee.table.claim(page, seen: word, .resolving)
+          region.value.versions.table.claim(page, seen: word, .resolving)
         else { break }
-        unsafe region.pointee.table.raiseGroup(of: page, to: now)
-        unsafe region.pointee.table.publish(
-          page, word.preserved(in: now, newestVersion: word.newestVersion))
+        region.value.versions.publish(page, word, in: now, newestVersion: word.newestVersion)
         page += 1
       }
       if page > start { unclaim(start..<page) } else { page += 1 }

@@ -6,24 +6,24 @@ internal import Synchronization
 /// Runs in the handler thread, in signal handlers and in callers of the library. The faulting
 /// thread may hold any lock of the application, malloc's included: nothing here allocates, takes a
 /// lock, or writes to the region.
-///
-/// Safe to share: the region's state outlives every resolver.
-@safe
-struct FaultResolver: @unchecked Sendable {
-  let region: UnsafeMutablePointer<RegionState>
+/// The region's state outlives every resolver.
+struct FaultResolver: Sendable {
+  let region: Reference<RegionState>
 
   @_noLocks
-  init(region: UnsafeMutablePointer<RegionState>) { unsafe self.region = region }
+  init(_ region: Reference<RegionState>) { self.region = region }
 
   /// What became of a fault.
   enum Outcome {
-    /// The page is open to writes, and its waiters are awake.
+    /// The page can be written to, and its waiters are awake.
     case resolved
-    /// Somebody else had resolved the same page: it was opened again, and its waiters are awake.
+    /// Somebody else has resolved the same page, and the kernel refuses to un-protect it once more: its
+    /// waiters are awake.
     case duplicate
-    /// Somebody else has resolved it, or nothing protects the page: it can be written to.
-    case alreadyOpen
-    /// Somebody else is resolving the same page, and will open it or wake its waiters.
+    /// Somebody else has resolved it, or nothing protects the page: it can be written to, and its
+    /// waiters are awake.
+    case alreadyUnprotected
+    /// Somebody else is resolving the same page, and will un-protect it or wake its waiters.
     case underWay
     /// The gate is closed: whoever opens it wakes the thread, which faults anew.
     case parkedAtGate
@@ -47,26 +47,27 @@ struct FaultResolver: @unchecked Sendable {
   /// Answers a message about a write fault on a page, without waiting.
   @_noLocks
   func resolve(_ page: Int) -> Outcome {
-    while unsafe !region.pointee.gate.enter() {
-      if unsafe region.pointee.gate.park() { return .parkedAtGate }
+    while !region.value.timeline.gate.enter() {
+      if region.value.timeline.gate.park() { return .parkedAtGate }
     }
     let outcome = resolveInsideGate(page)
-    unsafe region.pointee.gate.leave()
+    region.value.timeline.gate.leave()
     return outcome
   }
 
   /// The same with the gate passed.
   @_noLocks
   func resolveInsideGate(_ page: Int) -> Outcome {
-    var wait = unsafe BriefWait(region.pointee.briefWaiters)
+    var wait = BriefWait(region.value.versions.waiters)
     defer { wait.end() }
     while true {
-      let word = unsafe region.pointee.table.word(page)
+      let word = region.value.versions.table.word(page)
       if needsNoPreserving(page, word) {
-        // Published, so the page may be opened, whoever holds the claim. Dropping the message here
+        // Published, so the page may be un-protected, whoever holds the claim. Dropping the message here
         // would lose a wake-up: the thread may have fallen asleep after the holder's un-protecting,
         // because the kernel lets it sleep on any page that is not writable yet.
-        return unprotect(page, count: 1) ? .alreadyOpen : .duplicate
+        return region.value.protection.unprotectOrWake(page..<page + 1)
+          ? .alreadyUnprotected : .duplicate
       }
       switch word.claim {
       case .resolving:
@@ -79,13 +80,14 @@ struct FaultResolver: @unchecked Sendable {
       case .free:
         let claimed = claim(page..<page + 1, .fault)
         if claimed.isStarved {
-          unsafe region.pointee.leaveWord()
+          region.value.budget.noteStarvation()
           return .starved
         }
         guard claimed.end > page else { continue }
         // Counted before the writer is woken, so that it finds its own fault in the statistics.
-        unsafe region.pointee.counters.writeFaults.add(1, ordering: .relaxed)
-        unsafe region.pointee.hotPages.countFault(on: word, region.pointee.epoch)
+        region.value.counters.writeFaults.add(1, ordering: .relaxed)
+        region.value.hotPages.countFault(
+          on: word, now: region.value.timeline.epoch.load(ordering: .relaxed))
         let ahead = pagesAhead(of: page)
         // One ioctl for all, last: a writer that is woken first reaches the pages ahead before they
         // are done, and is put to sleep by one after another.
@@ -97,9 +99,9 @@ struct FaultResolver: @unchecked Sendable {
 
   @_noLocks
   private func pagesAhead(of page: Int) -> Range<Int> {
-    guard unsafe region.pointee.preservesAhead else { return page + 1..<page + 1 }
-    return unsafe region.pointee.streams.pagesAhead(
-      of: page, pageCount: region.pointee.pageCount, region.pointee.counters)
+    guard region.value.preservesAhead else { return page + 1..<page + 1 }
+    return region.value.streams.pagesAhead(
+      of: page, pageCount: region.value.layout.pageCount, region.value.counters)
   }
 
   // MARK: - Steps
@@ -108,20 +110,20 @@ struct FaultResolver: @unchecked Sendable {
   /// or that somebody else has claimed.
   @_noLocks
   func claim(_ pages: Range<Int>, _ cause: PreserveCause) -> Claimed {
-    var batch = unsafe PreserveBatch(region, cause)
+    var batch = PreserveBatch(region, cause)
     var isStarved = false
     var page = pages.lowerBound
     while page < pages.upperBound {
-      let word = unsafe region.pointee.table.word(page)
+      let word = region.value.versions.table.word(page)
       guard word.isFree, !needsNoPreserving(page, word),
-        unsafe region.pointee.table.claim(page, seen: word, .resolving)
+        region.value.versions.table.claim(page, seen: word, .resolving)
       else { break }
       guard batch.add(page, word, expected: pages.upperBound - page) else {
-        unsafe region.pointee.table.publish(page, word)
-        unsafe region.pointee.briefWaiters.wake()
-        // Messages that were dropped for the sake of this claim have to be sent anew. A fault or an
-        // intent leaves word, and whoever makes room wakes; a guess is given up.
-        if cause.isGuess { wake(page) }
+        region.value.versions.table.publish(page, word)
+        region.value.versions.waiters.wake()
+        // Messages that were dropped for the sake of this claim have to be sent anew. For a fault or an
+        // intent, starvation is noted, and whoever makes room wakes; a guess is given up.
+        if cause.isGuess { region.value.protection.wake(page..<page + 1) }
         isStarved = true
         break
       }
@@ -136,70 +138,37 @@ struct FaultResolver: @unchecked Sendable {
   }
 
   /// Gives back claims on pages that were to be preserved on a guess and, from the first on, cannot be
-  /// read. A page that no snapshot needs has been published as open, and is opened.
+  /// read. A page that no snapshot needs has been published as preserved, and is un-protected.
   @_noLocks
   private func giveBack(_ pages: Range<Int>) {
     for page in pages {
-      let word = unsafe region.pointee.table.word(page)
+      let word = region.value.versions.table.word(page)
       if needsNoPreserving(page, word) {
         unclaim(page..<page + 1)
         continue
       }
-      unsafe region.pointee.table.publish(page, word.claimed(.free))
+      region.value.versions.table.publish(page, word.claimed(.free))
       // Messages that were dropped for the sake of this claim have to be sent anew.
-      wake(page)
+      region.value.protection.wake(page..<page + 1)
     }
-    unsafe region.pointee.briefWaiters.wake()
+    region.value.versions.waiters.wake()
   }
 
   /// Un-protects pages that `claim` has preserved and gives their claims back.
   @_noLocks
   func unclaim(_ pages: Range<Int>) {
-    unprotect(pages.lowerBound, count: pages.count)
+    _ = region.value.protection.unprotectOrWake(pages)
     for page in pages {
-      let word = unsafe region.pointee.table.word(page)
-      unsafe region.pointee.table.publish(page, word.claimed(.free))
+      let word = region.value.versions.table.word(page)
+      region.value.versions.table.publish(page, word.claimed(.free))
     }
-    unsafe region.pointee.briefWaiters.wake()
+    region.value.versions.waiters.wake()
   }
 
   /// True if the page is not to be protected at present.
   @_noLocks
   func needsNoPreserving(_ page: Int, _ word: PageWord) -> Bool {
-    unsafe word.preserved == region.pointee.epoch.load(ordering: .relaxed)
-      || region.pointee.slices.isOpen(page: page)
-  }
-
-  /// Lifts the protection and wakes the threads that wait there. If the range is gone (the
-  /// application unmapped it), waking is all there is to do: they fault as the kernel sees fit. If the
-  /// kernel refuses, the page stays protected, and whoever writes to it faults anew, until it does
-  /// not refuse any more or `RegionState.noteUnprotecting` has had enough. False then.
-  @discardableResult
-  @_noLocks
-  private func unprotect(_ page: Int, count: Int) -> Bool {
-    let start = unsafe region.pointee.address(ofPage: page)
-    let length = unsafe count * region.pointee.pageSize
-    let descriptor = unsafe region.pointee.descriptor
-    var status = Kernel.writeUnprotect(descriptor, start, length)
-    var attempt = 0
-    // EAGAIN: the address space is being changed by a fork or a remapping; it passes.
-    while status == -EAGAIN, attempt < FaultResolver.retries {
-      Kernel.pause(attempt)
-      status = Kernel.writeUnprotect(descriptor, start, length)
-      attempt += 1
-    }
-    unsafe region.pointee.noteUnprotecting(status)
-    if status != 0 { unsafe region.pointee.wake(start, length) }
-    return status == 0
-  }
-
-  /// Wakes the threads that wait at a page: they fault anew.
-  @_noLocks
-  private func wake(_ page: Int) {
-    unsafe region.pointee.wake(region.pointee.address(ofPage: page), region.pointee.pageSize)
-  }
-
-  private static var retries: Int {
-    @_noLocks get { 1000 }
+    word.preserved == region.value.timeline.epoch.load(ordering: .relaxed)
+      || !region.value.protection.slices.isArmed(page: page)
   }
 }

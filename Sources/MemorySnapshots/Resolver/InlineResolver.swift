@@ -2,49 +2,47 @@ internal import Synchronization
 
 /// Resolves a fault in the thread that took it, inside its SIGBUS handler. Where the handler thread
 /// puts a fault aside, this thread waits: it has nothing else to do.
-@safe
 struct InlineResolver {
-  let region: UnsafeMutablePointer<RegionState>
+  let region: Reference<RegionState>
 
   @_noLocks
-  init(region: UnsafeMutablePointer<RegionState>) { unsafe self.region = region }
+  init(_ region: Reference<RegionState>) { self.region = region }
 
   /// False if the fault was not for us: the access fails for a reason of the memory's own, a file that
   /// was truncated or a full file system.
   @_noLocks
   func resolve(_ address: UInt) -> Bool {
-    let start = unsafe region.pointee.address
-    guard address >= start, unsafe address - start < UInt(region.pointee.byteCount) else {
+    guard region.value.layout.contains(address) else {
       fillView(address)
       return true
     }
     let began = Kernel.nanoseconds()
-    let page = unsafe Int((address - start) / UInt(region.pointee.pageSize))
-    let resolver = unsafe FaultResolver(region: region)
+    let page = region.value.layout.page(at: address)
+    let resolver = FaultResolver(region)
     // Before it is copied: a SIGBUS in here would end the process whatever handler it has.
     guard isReadable(page) else { return false }
     while true {
-      let reliefs = unsafe region.pointee.relief.number()
-      unsafe region.pointee.gate.enterWaiting()
+      let reliefs = region.value.budget.relief.count()
+      region.value.timeline.gate.enterWaiting()
       let outcome = resolver.resolveInsideGate(page)
       // Before the gate is left, so that no snapshot protects the page again.
-      let isOurs = if case .alreadyOpen = outcome { isWritable(page) } else { true }
-      unsafe region.pointee.gate.leave()
+      let isOurs = if case .alreadyUnprotected = outcome { isWritable(page) } else { true }
+      region.value.timeline.gate.leave()
       switch outcome {
       case .resolved:
-        unsafe region.pointee.counters.serviceTime.add(nanoseconds: Kernel.nanoseconds() &- began)
+        region.value.counters.serviceTime.add(nanoseconds: Kernel.nanoseconds() &- began)
         return true
-      case .duplicate, .alreadyOpen:
-        unsafe region.pointee.counters.duplicateMessages.add(1, ordering: .relaxed)
+      case .duplicate, .alreadyUnprotected:
+        region.value.counters.duplicateMessages.add(1, ordering: .relaxed)
         return isOurs
       case .underWay:
-        unsafe region.pointee.counters.duplicateMessages.add(1, ordering: .relaxed)
+        region.value.counters.duplicateMessages.add(1, ordering: .relaxed)
         waitForHolder(of: page)
         // The access is repeated when the signal handler returns, and faults again if need be.
         return true
       case .parkedAtGate, .starved:
-        unsafe region.pointee.counters.parkedFaults.add(1, ordering: .relaxed)
-        unsafe region.pointee.relief.wait(since: reliefs)
+        region.value.counters.parkedFaults.add(1, ordering: .relaxed)
+        region.value.budget.relief.wait(since: reliefs)
       }
     }
   }
@@ -52,26 +50,26 @@ struct InlineResolver {
   /// Whether a page that is not protected can be written to.
   @_noLocks
   private func isWritable(_ page: Int) -> Bool {
-    unsafe Kernel.canWrite(to: region.pointee.address(ofPage: page), region.pointee.pageSize)
+    Kernel.canWrite(to: region.value.layout.address(ofPage: page), region.value.layout.pageSize)
   }
 
   /// Whether a page can be copied: it may have gone with the end of its file, if that is the
   /// application's.
   @_noLocks
   private func isReadable(_ page: Int) -> Bool {
-    guard unsafe region.pointee.isAdopted, unsafe region.pointee.isShared else { return true }
-    return unsafe Kernel.canRead(region.pointee.address(ofPage: page), region.pointee.pageSize)
+    guard region.value.isAdopted, region.value.isShared else { return true }
+    return Kernel.canRead(region.value.layout.address(ofPage: page), region.value.layout.pageSize)
   }
 
   /// Waits until whoever has the claim on the page has given it back; a few times, because another
   /// may have taken it by the next look. Outside the gate, which a snapshot may be waiting for.
   @_noLocks
   private func waitForHolder(of page: Int) {
-    var wait = unsafe BriefWait(region.pointee.briefWaiters)
+    var wait = BriefWait(region.value.versions.waiters)
     defer { wait.end() }
     for _ in 0..<InlineResolver.looksAtClaim {
       wait.next()
-      guard case .resolving = unsafe region.pointee.table.word(page).claim else { return }
+      guard case .resolving = region.value.versions.table.word(page).claim else { return }
     }
   }
 
@@ -88,21 +86,21 @@ struct InlineResolver {
   /// small.
   @_noLocks
   private func fillView(_ address: UInt) {
-    let store = unsafe region.pointee.store
+    let store = region.value.store
     while true {
-      let reliefs = unsafe region.pointee.relief.number()
-      let slots = unsafe store.pointee.allocatePages(upTo: InlineResolver.viewPagesPerFault)
+      let reliefs = region.value.budget.relief.count()
+      let slots = store.value.allocatePages(upTo: InlineResolver.viewPagesPerFault)
       if let slot = slots.first {
-        unsafe region.pointee.gate.enterWaiting()
-        unsafe MissingPageResolver(region: region).fill(
-          address, scratch: store.pointee.pages.address(of: slot),
+        region.value.timeline.gate.enterWaiting()
+        MissingPageResolver(region).fill(
+          address, scratch: store.value.pages.address(of: slot),
           pageCount: slots.leadingNeighbourCount)
-        unsafe region.pointee.gate.leave()
-        unsafe store.pointee.pages.deallocate(slots)
+        region.value.timeline.gate.leave()
+        store.value.pages.deallocate(slots)
         return
       }
-      unsafe region.pointee.leaveWord()
-      unsafe region.pointee.relief.wait(since: reliefs)
+      region.value.budget.noteStarvation()
+      region.value.budget.relief.wait(since: reliefs)
     }
   }
 }

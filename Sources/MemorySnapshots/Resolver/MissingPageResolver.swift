@@ -2,12 +2,11 @@ internal import Synchronization
 
 /// Answers the first read of a page of a view that is filled as it is read: copies pages, as of the
 /// snapshot, into the view. Runs where `FaultResolver` runs, under the same rules.
-@safe
 struct MissingPageResolver {
-  let region: UnsafeMutablePointer<RegionState>
+  let region: Reference<RegionState>
 
   @_noLocks
-  init(region: UnsafeMutablePointer<RegionState>) { unsafe self.region = region }
+  init(_ region: Reference<RegionState>) { self.region = region }
 
   /// How many pages one fault fills at the most: readers mostly go on to the next.
   static var pagesPerFault: Int {
@@ -18,46 +17,47 @@ struct MissingPageResolver {
   @_noLocks
   func resolve(_ address: UInt, scratch: UInt) {
     // The gate keeps the list of views as it is. Closed: whoever opens it wakes the reader.
-    while unsafe !region.pointee.gate.enter() {
-      if unsafe region.pointee.gate.park() { return }
+    while !region.value.timeline.gate.enter() {
+      if region.value.timeline.gate.park() { return }
     }
     fill(address, scratch: scratch, pageCount: MissingPageResolver.pagesPerFault)
-    unsafe region.pointee.gate.leave()
+    region.value.timeline.gate.leave()
   }
 
   /// Fills up to `pageCount` pages from the one at `address` on. The gate has been passed.
   @_noLocks
   func fill(_ address: UInt, scratch: UInt, pageCount: Int) {
-    let byteCount = unsafe region.pointee.byteCount
-    if let index = unsafe region.pointee.views.openView(
+    let byteCount = region.value.layout.byteCount
+    if let index = region.value.views.openView(
       containing: address, byteCount: byteCount)
     {
-      let view = unsafe region.pointee.views.entry(index)
-      let start = unsafe view.pointee.address
-      let page = unsafe Int((address - start) / UInt(region.pointee.pageSize))
-      let end = unsafe min(page + pageCount, region.pointee.pageCount)
-      unsafe fill(page..<end, of: view, scratch: scratch)
+      let view = region.value.views.entry(index)
+      let start = view.value.address
+      let page = Int((address - start) / UInt(region.value.layout.pageSize))
+      let end = min(page + pageCount, region.value.layout.pageCount)
+      fill(page..<end, of: view, scratch: scratch)
       return
     }
     // The view was closed while the message was under way: its reader must not wait for ever.
-    unsafe wake(address & ~UInt(region.pointee.pageSize - 1))
+    wake(region.value.layout.pageStart(address))
   }
 
   @_noLocks
   private func fill(
-    _ pages: Range<Int>, of view: UnsafeMutablePointer<ViewEntry>, scratch: UInt
+    _ pages: Range<Int>, of view: Reference<ViewEntry>, scratch: UInt
   ) {
-    let pageSize = unsafe region.pointee.pageSize
-    let reader = unsafe SnapshotReader(region: region, epoch: view.pointee.epoch)
+    let pageSize = region.value.layout.pageSize
+    let reader = SnapshotReader(region, epoch: view.value.epoch)
     let pages = pages.lowerBound..<copy(pages, as: reader, scratch: scratch)
     // Too late for this reader, who gets the page in any case: the snapshot is void from now on.
-    unsafe region.pointee.confirmProtection(of: pages, since: view.pointee.epoch)
-    let start = unsafe view.pointee.address + UInt(pages.lowerBound * pageSize)
+    region.value.protection.confirm(
+      pages, since: view.value.epoch, region.value.versions.table)
+    let start = view.value.address + UInt(pages.lowerBound * pageSize)
     let byteCount = pages.count * pageSize
-    let copied = unsafe Kernel.copyIn(
-      region.pointee.descriptor, from: scratch, to: start, byteCount)
-    unsafe view.pointee.ownPages.add(copied / pageSize, ordering: .relaxed)
-    unsafe region.pointee.residentViewPages.add(copied / pageSize, ordering: .relaxed)
+    let copied = Kernel.copyIn(
+      region.value.protection.descriptor, from: scratch, to: start, byteCount)
+    view.value.ownPages.add(copied / pageSize, ordering: .relaxed)
+    region.value.budget.residentViewPages.add(copied / pageSize, ordering: .relaxed)
     guard copied < byteCount else { return }
     // A page of the run is there already (EEXIST: this one, for another reader that faulted on it;
     // EAGAIN: a later one, and those before it are filled). The reader of this page goes on either
@@ -70,8 +70,8 @@ struct MissingPageResolver {
   /// not be readable (see `PreserveBatch.copiesIfReadable`).
   @_noLocks
   private func copy(_ pages: Range<Int>, as reader: SnapshotReader, scratch: UInt) -> Int {
-    let pageSize = unsafe region.pointee.pageSize
-    guard unsafe region.pointee.isAdopted, pages.count > 1 else {
+    let pageSize = region.value.layout.pageSize
+    guard region.value.isAdopted, pages.count > 1 else {
       for page in pages {
         reader.copy(
           page, offset: 0, count: pageSize,
@@ -82,8 +82,8 @@ struct MissingPageResolver {
     reader.copy(pages.lowerBound, offset: 0, count: pageSize, to: scratch)
     let rest = pages.dropFirst()
     let target = scratch + UInt(pageSize)
-    let copied = unsafe Kernel.copyIfReadable(
-      from: region.pointee.address(ofPage: rest.lowerBound), to: target, pageCount: rest.count,
+    let copied = Kernel.copyIfReadable(
+      from: region.value.layout.address(ofPage: rest.lowerBound), to: target, pageCount: rest.count,
       pageSize: pageSize)
     for page in rest.prefix(copied) {
       reader.copyIfPreserved(
@@ -95,6 +95,6 @@ struct MissingPageResolver {
 
   @_noLocks
   private func wake(_ page: UInt) {
-    unsafe region.pointee.wake(page, region.pointee.pageSize)
+    region.value.protection.wake(page, region.value.layout.pageSize)
   }
 }

@@ -115,7 +115,7 @@ public struct LatencyHistogram: Sendable, Hashable {
 }
 
 extension LatencyHistogram: Codable {
-  private enum CodingKeys: String, CodingKey {
+  private enum CodedField: String, CodingKey {
     case count
     case sumNanoseconds
     case maximumNanoseconds
@@ -133,7 +133,7 @@ extension LatencyHistogram: Codable {
   /// - Throws: `DecodingError` if the times of a bucket do not belong together, a number is negative, or the
   ///   buckets do not add up.
   public init(from decoder: any Decoder) throws {
-    let container = try decoder.container(keyedBy: CodingKeys.self)
+    let container = try decoder.container(keyedBy: CodedField.self)
     self.init()
     sumOfNanoseconds = try container.decode(UInt64.self, forKey: .sumNanoseconds)
     mostNanoseconds = try container.decode(UInt64.self, forKey: .maximumNanoseconds)
@@ -163,7 +163,7 @@ extension LatencyHistogram: Codable {
   /// Encodes the number of samples, their sum and maximum, and the buckets that hold any with their
   /// bounds; times in nanoseconds.
   public func encode(to encoder: any Encoder) throws {
-    var container = encoder.container(keyedBy: CodingKeys.self)
+    var container = encoder.container(keyedBy: CodedField.self)
     try container.encode(count, forKey: .count)
     try container.encode(sumOfNanoseconds, forKey: .sumNanoseconds)
     try container.encode(mostNanoseconds, forKey: .maximumNanoseconds)

@@ -51,26 +51,20 @@ struct RegionCounters: ~Copyable {
 }
 
 /// A `LatencyHistogram` that any thread may add to.
-///
-/// Safe to share: every bucket is atomic.
-@safe
-struct AtomicHistogram: ~Copyable, @unchecked Sendable {
-  private let buckets: UnsafeMutablePointer<Atomic<Int>>
+struct AtomicHistogram: ~Copyable, Sendable {
+  private let buckets: FixedArray<Word>
   private let sum = Atomic<UInt64>(0)
   private let maximum = Atomic<UInt64>(0)
 
   init() {
-    unsafe buckets = .allocate(capacity: LatencyHistogram.bucketCount)
-    for bucket in 0..<LatencyHistogram.bucketCount {
-      unsafe (buckets + bucket).initialize(to: Atomic(0))
-    }
+    buckets = FixedArray(count: LatencyHistogram.bucketCount) { Word(0) }
   }
 
-  deinit { unsafe buckets.deallocate() }
+  deinit { unsafe buckets.free() }
 
   @_noLocks
   func add(nanoseconds: UInt64) {
-    unsafe buckets[LatencyHistogram.bucket(of: nanoseconds)].add(1, ordering: .relaxed)
+    buckets[LatencyHistogram.bucket(of: nanoseconds)].bits.add(1, ordering: .relaxed)
     sum.add(nanoseconds, ordering: .relaxed)
     if nanoseconds > maximum.load(ordering: .relaxed) {
       maximum.max(nanoseconds, ordering: .relaxed)
@@ -80,7 +74,7 @@ struct AtomicHistogram: ~Copyable, @unchecked Sendable {
   func read() -> LatencyHistogram {
     LatencyHistogram(
       counts: (0..<LatencyHistogram.bucketCount).map {
-        unsafe buckets[$0].load(ordering: .relaxed)
+        Int(clamping: buckets[$0].bits.load(ordering: .relaxed))
       },
       sumOfNanoseconds: sum.load(ordering: .relaxed),
       mostNanoseconds: maximum.load(ordering: .relaxed))

@@ -1,0 +1,100 @@
+internal import Synchronization
+
+/// How many pre-images a region may keep, how many it keeps, and the faults that wait for room.
+struct StoreBudget: ~Copyable, Sendable {
+  /// The most pages to be kept; `.max` for no limit.
+  let pageLimit: Int
+  let blocksWritersWhenFull: Bool
+  private let keeper: KeeperCall
+
+  /// Pre-images kept, in pages, each with all its copies in views that the kernel copies pages for.
+  let keptPages = Atomic<Int>(0)
+  /// Pages that readers have brought into views which are filled as they are read. Under no limit.
+  let residentViewPages = Atomic<Int>(0)
+
+  /// Whether a fault was put aside for want of a slot.
+  private let starvation = Atomic<Bool>(false)
+  /// Room was made in the store, or the need for it went away.
+  let relief = EventCount()
+  /// Whether pre-images may exceed the limit: all live snapshots have open views, which must not
+  /// break, or are being restored.
+  private let limitIsLifted = Atomic<Bool>(false)
+  /// Whether a fault was put aside because of the limit, not for want of a free slot.
+  private let limitIsHit = Atomic<Bool>(false)
+
+  init(pageLimit: Int, blocksWritersWhenFull: Bool, _ keeper: KeeperCall) {
+    self.pageLimit = pageLimit
+    self.blocksWritersWhenFull = blocksWritersWhenFull
+    self.keeper = keeper
+  }
+
+  deinit { relief.deallocate() }
+
+  // MARK: - The limit
+
+  var isLimited: Bool {
+    @_noLocks get { pageLimit != .max }
+  }
+
+  /// Counts one more page, where there is a limit. Returns how many that makes; `nil`, with nothing
+  /// counted, if it would exceed the limit.
+  @_noLocks
+  func reservePage() -> Int? {
+    let kept = keptPages.add(1, ordering: .relaxed).newValue
+    if kept <= pageLimit || limitIsLifted.load(ordering: .relaxed) { return kept }
+    // Relaxed: `noteStarvation`, which comes afterwards, orders it.
+    limitIsHit.store(true, ordering: .relaxed)
+    remove(pages: 1)
+    return nil
+  }
+
+  /// Counts pages that are kept now. Returns how many that makes.
+  @_noLocks
+  func add(pages count: Int) -> Int { keptPages.add(count, ordering: .relaxed).newValue }
+
+  @_noLocks
+  func remove(pages count: Int) { keptPages.subtract(count, ordering: .relaxed) }
+
+  var hasRoom: Bool {
+    keptPages.load(ordering: .relaxed) < pageLimit || limitIsLifted.load(ordering: .relaxed)
+  }
+
+  /// Lifts the limit until there is a snapshot again that may be given up. Control lock held, as for
+  /// setting it.
+  func liftLimit() { limitIsLifted.store(true, ordering: .relaxed) }
+
+  func setLimit() { limitIsLifted.store(false, ordering: .relaxed) }
+
+  /// Whether a fault has met the limit since this was asked last. Keeper only.
+  func takeLimitHit() -> Bool { limitIsHit.exchange(false, ordering: .relaxed) }
+
+  /// Says that the limit, which was met, has not been dealt with. Keeper only.
+  func keepLimitHit() { limitIsHit.store(true, ordering: .relaxed) }
+
+  // MARK: - Starvation and relief
+
+  /// Takes note that a fault waits for a slot, and calls the keeper.
+  @_noLocks
+  func noteStarvation() {
+    // Sequentially consistent: pairs with `relieve`.
+    starvation.store(true, ordering: .sequentiallyConsistent)
+    keeper.call()
+  }
+
+  /// Whether a fault waits for a slot.
+  var isStarved: Bool { starvation.load(ordering: .acquiring) }
+
+  /// Calls the keeper if a fault waits: something that it had to leave alone may be given up now.
+  func callKeeperIfStarved() {
+    if isStarved { keeper.call() }
+  }
+
+  /// Says that there may be room. True if faults were put aside, which the caller wakes: they try again.
+  func relieve() -> Bool {
+    // In this order: who starves afterwards calls the keeper, whose turn it is then; who has starved
+    // before has read an older count. Sequentially consistent: pairs with `noteStarvation`.
+    let hasWaiters = starvation.exchange(false, ordering: .sequentiallyConsistent)
+    relief.advance()
+    return hasWaiters
+  }
+}

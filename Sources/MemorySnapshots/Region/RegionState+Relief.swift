@@ -1,0 +1,100 @@
+internal import Synchronization
+
+// What the keeper does for a region.
+
+extension RegionState {
+  /// What became of the faults that were put aside for want of a slot.
+  enum Relief {
+    /// They are awake, or wait for a snapshot to be released.
+    case done
+    /// Other faults have used up the slots first: populate more and try again.
+    case needsSlots
+    /// A snapshot is going: take its next step.
+    case isMakingRoom
+    /// The snapshots that could be given up are being read, one is being taken, or the system has no
+    /// memory.
+    case needsPatience
+  }
+
+  /// Makes room for the faults that were put aside for want of a slot, if the region's policy
+  /// allows it, and wakes them.
+  ///
+  /// - Parameter hasMemory: Whether the system has memory for more slots.
+  func relieve(hasMemory: Bool) -> Relief {
+    var closedView: Int?
+    let attempt: Relief?? = timeline.control.withLockIfAvailable { snapshots in
+      relieve(&snapshots, hasMemory: hasMemory, &closedView)
+    }
+    if let closedView { unmap(closedView: closedView) }
+    guard let relief = attempt else { return .needsPatience }
+    if let relief { return relief }
+    wakeStarved()
+    return .done
+  }
+
+  /// `nil` if there is room.
+  private func relieve(
+    _ snapshots: inout LiveSnapshots, hasMemory: Bool, _ closedView: inout Int?
+  ) -> Relief? {
+    let limitWasHit = budget.takeLimitHit()
+    if hasRoom(snapshots) { return nil }
+    if snapshots.departure != nil {
+      // What goes already may be enough: no other snapshot is given up before.
+      closedView = advanceDeparture(in: &snapshots)
+      if hasRoom(snapshots) { return nil }
+      if limitWasHit { budget.keepLimitHit() }
+      return .isMakingRoom
+    }
+    if hasMemory, budget.hasRoom || !limitWasHit {
+      return store.value.hasFreeSlots ? nil : .needsSlots
+    }
+    if !budget.blocksWritersWhenFull, makeRoom(&snapshots, &closedView) { return nil }
+    if limitWasHit { budget.keepLimitHit() }
+    // A limit that is reached is lifted by a release, which calls the keeper; memory that the
+    // system lacks comes back without a word.
+    return budget.blocksWritersWhenFull && hasMemory ? .done : .needsPatience
+  }
+
+  /// Goes on with a departure that the keeper has begun. True if there is more to do.
+  func continueDeparture() -> Bool {
+    guard keeperDeparts.load(ordering: .relaxed) else { return false }
+    let closedView: Int?? = timeline.control.withLockIfAvailable { snapshots in
+      advanceDeparture(in: &snapshots)
+    }
+    if let view = closedView ?? nil { unmap(closedView: view) }
+    return keeperDeparts.load(ordering: .relaxed)
+  }
+
+  private func hasRoom(_ snapshots: LiveSnapshots) -> Bool {
+    snapshots.isEmpty || budget.hasRoom && store.value.hasFreeSlots
+  }
+
+  /// Invalidates a snapshot that holds versions, and those before it that do not, the oldest first.
+  /// True if there may be room now. None is going.
+  private func makeRoom(_ snapshots: inout LiveSnapshots, _ closedView: inout Int?) -> Bool {
+    var next = snapshots.oldest
+    var allArePinned = true
+    while let record = next {
+      next = record.value.newer
+      if record.value.pinCount > 0 { continue }
+      allArePinned = false
+      let heldVersions = record.value.versions.count > 0 || record == snapshots.newest
+      // One that was released goes anyway: whoever did may be waiting for us.
+      if !record.value.usage.isLeft {
+        // One that is being read is left to its reader, who is done after a few pages.
+        guard record.value.usage.invalidate() else { continue }
+        // Counted before writers are woken, so that they find it in the statistics.
+        counters.snapshotsInvalidated.add(1, ordering: .relaxed)
+      }
+      begin(departureOf: record, in: &snapshots)
+      // One without versions has gone after its first step.
+      closedView = advanceDeparture(in: &snapshots)
+      if snapshots.departure != nil { keeperDeparts.store(true, ordering: .relaxed) }
+      // Whoever was woken may have used the room already, and goes on: that is no reason to give up
+      // another. Whoever finds none comes again.
+      if heldVersions || hasRoom(snapshots) { return true }
+    }
+    if allArePinned { budget.liftLimit() }
+    return hasRoom(snapshots)
+  }
+}

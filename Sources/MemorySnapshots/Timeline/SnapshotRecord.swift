@@ -1,0 +1,27 @@
+/// What the region knows of one snapshot. Allocated before the snapshot is taken, freed with its
+/// `MemorySnapshot`.
+///
+/// Safe to share: the epoch is written once, before the record is shared; all other variables are reached
+/// under the control lock alone.
+struct SnapshotRecord: ~Copyable, Linked, @unchecked Sendable {
+  var epoch: UInt64 = 0
+  /// Neighbours among the live snapshots.
+  var links = Links<SnapshotRecord>()
+  /// The versions this snapshot owns: those whose newest needing snapshot it is.
+  var versions = VersionList()
+  /// Views that are open and restores under way: the snapshot must not be given up.
+  var pinCount = 0
+  /// The number of its departure, 0 as long as it is live.
+  var departure: UInt64 = 0
+  let usage = SnapshotUsage()
+
+  var older: Reference<SnapshotRecord>? { links.previous }
+  var newer: Reference<SnapshotRecord>? { links.next }
+}
+
+extension Reference where Value == SnapshotRecord {
+  var value: SnapshotRecord {
+    @_noLocks unsafeAddress { unsafe UnsafePointer(pointer) }
+    @_noLocks nonmutating unsafeMutableAddress { unsafe pointer }
+  }
+}
