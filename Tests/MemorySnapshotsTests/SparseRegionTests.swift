@@ -90,7 +90,7 @@ struct SparseRegionTests {
   func discardedMeanwhile() async throws {
     for mode in RegionMode.tested(.sharedMemory) {
       let region = try MemoryRegion(pages: 64, mode)
-      for round in 0..<(runsLongTests ? 500 : 50) {
+      for round in 0..<(runsLongTests ? 100 : 50) {
         region.fillPages(0..<64, with: UInt8(round % 200 + 1))
         let snapshot = try region.makeSnapshot()
         let barrier = Barrier(3)

@@ -60,10 +60,10 @@ struct StoreBudget: ~Copyable, Sendable {
   }
 
   /// Lifts the limit until there is a snapshot again that may be given up. Control lock held, as for
-  /// setting it.
+  /// putting it back.
   func liftLimit() { limitIsLifted.store(true, ordering: .relaxed) }
 
-  func setLimit() { limitIsLifted.store(false, ordering: .relaxed) }
+  func putLimitBack() { limitIsLifted.store(false, ordering: .relaxed) }
 
   /// Whether a fault has met the limit since this was asked last. Keeper only.
   func takeLimitHit() -> Bool { limitIsHit.exchange(false, ordering: .relaxed) }

@@ -2,7 +2,8 @@ internal import Synchronization
 internal import SystemPackage
 
 /// The thread that keeps slots ready: populates them ahead of need, hands memory back after a
-/// burst, makes room when a region's store is full, and lifts protection that nobody needs.
+/// burst, makes room when a region's store is full, lifts protection that nobody needs, goes on with
+/// snapshots that are going, preserves hot pages, and makes up for what the kernel has refused.
 ///
 /// A fault may be waiting for it, and the faulting thread may hold malloc's lock: it does not
 /// allocate either.
@@ -17,7 +18,7 @@ struct Keeper {
   private var lastTick: UInt64 = 0
 
   private static var tick: Int64 { 1_000_000_000 }
-  /// How long to leave alone a snapshot that is in use before trying to give it up again.
+  /// How long to wait before trying again what needs patience: see `RegionState.Relief`.
   private static var retryDelay: Int64 { 1_000_000 }
   private static var slicesPerPass: Int { 16 }
 
@@ -34,7 +35,7 @@ struct Keeper {
 
   private mutating func run() {
     var timeout: Int64 = -1
-    // Acquiring: pairs with the store in `FaultHandler.deinit`.
+    // Acquiring: pairs with the store in `FaultHandler.stop`.
     while !handler.value.isStopping.load(ordering: .acquiring) {
       handler.value.store.value.keeper.wait(nanoseconds: timeout)
       let hasMemory = refill()

@@ -7,8 +7,8 @@ internal import Synchronization
 /// ENOMEM where that is one more than `vm.max_map_count`. The range then costs address space alone:
 /// its pages are given back, and nobody uses it.
 ///
-/// Neither allocates nor waits for ever: memory is unmapped under the control lock, and a forked child
-/// may find the lock held by nobody.
+/// Neither allocates nor waits for ever: the keeper unmaps while it holds the lock of the registry, and
+/// a forked child may find this one's lock held by nobody.
 struct Leftovers: ~Copyable, Sendable {
   /// Made before anything is mapped, see `Kernel.map`: its first use allocates.
   static let shared = Leftovers()

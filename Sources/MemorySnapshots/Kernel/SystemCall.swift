@@ -1,5 +1,5 @@
 /// The kinds of system call that the library makes. Each is made through `Kernel.ask`, which names
-/// it, so that a test can have it fail; `SystemCallTests` looks for calls that are not.
+/// it, so that a test can have it fail; `SystemCallHookTests` looks for calls that are not.
 package enum SystemCall: UInt8, CaseIterable, Sendable {
   // Memory.
   case mmap

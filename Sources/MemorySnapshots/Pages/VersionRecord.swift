@@ -21,7 +21,9 @@ struct VersionRecord: ~Copyable, @unchecked Sendable {
   /// The page that this is a version of. Written before it is published, and then no more.
   fileprivate(set) var page: UInt32 = 0
 
-  /// Neighbours in the list of the snapshot that owns the version. Under the control lock.
+  /// Neighbours in the list that the version is in. Until it is pushed, they are the matter of the
+  /// thread that makes it; `previous` once more of the next that pushes; from then on, of the control
+  /// lock's holder.
   var next: UInt32 = 0
   var previous: UInt32 = 0
 
@@ -104,7 +106,8 @@ struct VersionLocation: Equatable {
   }
 }
 
-/// A doubly linked list of versions, by the numbers of their records: those that one snapshot owns.
+/// A doubly linked list of versions, by the numbers of their records: those that a batch makes, that
+/// one snapshot owns, or that are departing.
 /// `VersionChains` changes it.
 struct VersionList {
   var first: UInt32 = 0

@@ -3,7 +3,7 @@ internal import Synchronization
 internal import SystemPackage
 
 /// The write protection of a region's pages, by userfaultfd: installing and lifting it, waking those who
-/// wait for it, and noticing that it was lost. Nothing else asks the kernel about protection.
+/// wait for it, and noticing that it was lost. Nothing else installs or lifts it.
 ///
 /// Which pages are protected, the pages' words and the slices tell; the order of changing those and
 /// calling this is the callers' matter.

@@ -39,7 +39,6 @@ extension MemoryRegion {
       state.value.protection.loseToMerging()
       throw protectionLost(operation)
     }
-    // Releasing: as for descriptors that were closed.
     state.value.protection.noteLoss()
     throw SnapshotError(
       .protectionLost, operation: operation,

@@ -13,8 +13,8 @@ extension MemoryRegion {
   /// reports how long.
   ///
   /// A lock that orders the application's operations may be held meanwhile, to find the data between two
-  /// of them: writers' faults are resolved whatever locks they hold. A task that calls this, or writes
-  /// meanwhile, keeps its thread.
+  /// of them: writers' faults are resolved whatever locks they hold. This call, and a write
+  /// that waits for it, block the thread; they do not suspend the task.
   ///
   /// - Returns: The snapshot, which keeps the region alive.
   /// - Throws: `SnapshotError` with `.outOfResources` or `.systemCall` if the kernel refuses to

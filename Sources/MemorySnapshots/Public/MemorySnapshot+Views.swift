@@ -27,8 +27,8 @@ extension MemorySnapshot {
     do throws(Errno) {
       mapping = try region.memory.mapPrivately()
     } catch {
-      // The number of the memory file was closed, or no other is left: a view needs no descriptor if it
-      // is filled as it is read.
+      // The memory file's descriptor was closed, or there is none left to duplicate it: a view needs no
+      // descriptor if it is filled as it is read.
       state.value.views.giveBackKernelCopies()
       return nil
     }
@@ -138,7 +138,7 @@ extension MemorySnapshot {
       state.value.views.close(index)
       state.value.openGate()
       record.value.pinCount -= 1
-      state.value.budget.setLimit()
+      state.value.budget.putLimitBack()
       let held = state.value.views.entry(index).value.heldVersions.load(
         ordering: .relaxed)
       if held > 0 { state.value.views.countRetired(1) }

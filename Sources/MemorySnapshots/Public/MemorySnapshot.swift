@@ -92,7 +92,7 @@ public final class MemorySnapshot: Sendable {
     let state = region.state
     state.value.timeline.control.withLock { _ in
       record.value.pinCount -= 1
-      state.value.budget.setLimit()
+      state.value.budget.putLimitBack()
     }
     state.value.budget.callKeeperIfStarved()
   }

@@ -81,7 +81,7 @@ extension RegionState {
       epochs: record.value.epoch..<end, older: older, followsOlder: followsOlder,
       cursor: first ?? 0)
     if snapshots.isEmpty {
-      budget.setLimit()
+      budget.putLimitBack()
       if !tracksChangesWhenIdle {
         wantsDisarming.store(true, ordering: .releasing)
         store.value.keeper.call()

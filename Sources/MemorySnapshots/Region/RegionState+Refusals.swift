@@ -33,7 +33,9 @@ extension RegionState {
     var isDone = protection.unregister(layout.address)
     // By itself, unregistering wakes those who wait for missing pages, not for protected ones.
     protection.wakeAll()
-    timeline.gate.enterWaiting()
+    // Not waiting for the gate: whoever is inside may wait for a page of the region that the kernel has
+    // refused to unregister, which is tried again.
+    guard timeline.gate.enter() else { return false }
     defer { timeline.gate.leave() }
     for position in 0..<views.count {
       let view = views.entry(views.openView(position))

@@ -183,7 +183,7 @@ extension Duration {
   }
 
   /// Nanoseconds, rounded down; zero for less, and the most that there can be for more.
-  var wholeNanoseconds: UInt64 {
+  package var wholeNanoseconds: UInt64 {
     let (seconds, attoseconds) = components
     guard seconds >= 0, attoseconds >= 0 else { return 0 }
     let (whole, overflows) = UInt64(seconds).multipliedReportingOverflow(by: 1_000_000_000)

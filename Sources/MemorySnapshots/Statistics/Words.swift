@@ -16,20 +16,27 @@ struct ByteText: CustomStringConvertible {
   }
 }
 
-/// A time in words: "1.5 ms".
-struct TimeText: CustomStringConvertible {
+/// A time in words, to three digits: "1.53 ms".
+package struct TimeText: CustomStringConvertible {
   private let nanoseconds: UInt64
 
-  init(_ time: Duration) { nanoseconds = time.wholeNanoseconds }
+  package init(_ time: Duration) { self.init(nanoseconds: time.wholeNanoseconds) }
 
-  var description: String {
-    let units = ["ns", "µs", "ms", "s"]
+  package init(nanoseconds: UInt64) { self.nanoseconds = nanoseconds }
+
+  package var description: String {
     var value = Double(nanoseconds)
-    var unit = 0
-    while value >= 1000, unit < units.count - 1 {
+    for unit in ["ns", "µs", "ms"] {
+      if value < 999.5 { return "\(threeDigits(value)) \(unit)" }
       value /= 1000
-      unit += 1
     }
-    return unit == 0 ? "\(nanoseconds) ns" : "\((value * 10).rounded() / 10) \(units[unit])"
+    return "\(threeDigits(value)) s"
   }
+}
+
+/// A number to three digits: "1.53", "15.3", "153".
+package func threeDigits(_ value: Double) -> String {
+  let scale: Double = value < 9.995 ? 100 : value < 99.95 ? 10 : 1
+  let rounded = (value * scale).rounded() / scale
+  return rounded == rounded.rounded() ? "\(Int(rounded))" : "\(rounded)"
 }

@@ -1,5 +1,5 @@
-/// What makes a snapshot a consistent cut: while it is closed, no write fault of the region is
-/// resolved.
+/// What makes a snapshot a consistent cut: while it is closed, no fault of the region or its views is
+/// resolved. It is closed whenever the epochs, the list of open views or a slice change.
 ///
 /// Resolvers pass it shared, for as long as they work on a page. `makeSnapshot()` closes it,
 /// protects page after page, and opens it: a thread that hit an early page cannot go on to write

@@ -44,7 +44,8 @@ struct SnapshotUsage: ~Copyable {
       && now & SnapshotUsage.invalidated == 0
   }
 
-  /// True if nobody uses the snapshot: drop its versions.
+  /// True if nobody uses the snapshot, and it was neither released nor invalidated before: drop its
+  /// versions.
   func release() -> Bool {
     let before = word.bitwiseOr(SnapshotUsage.released, ordering: .acquiringAndReleasing).oldValue
     return before & ~SnapshotUsage.consumed == 0

@@ -65,6 +65,6 @@ struct ExtraMemoryFigure: Codable {
     try narration.row(
       "memory, ten snapshots, 10 % dirty",
       ByteUnit.auto.text(UInt64(max(0, residentGrowth))), ByteUnit.auto.text(UInt64(dirtyBytes)),
-      "\(number(ratio)) × the bytes")
+      "\(threeDigits(ratio)) × the bytes")
   }
 }

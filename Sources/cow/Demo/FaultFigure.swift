@@ -65,11 +65,11 @@ struct FaultFigure: Codable {
 
   func print(_ narration: Narration) throws(ToolError) {
     try narration.row(
-      "write fault, what the writer waits", TimeText(writerNanoseconds).description,
-      TimeText(plainWriterNanoseconds).description, "\(number(ratio)) × plain C")
+      "write fault, what the writer waits", TimeText(nanoseconds: writerNanoseconds).description,
+      TimeText(nanoseconds: plainWriterNanoseconds).description, "\(threeDigits(ratio)) × plain C")
     try narration.row(
-      "write fault, of which in the handler", TimeText(serviceNanoseconds).description,
-      TimeText(plainServiceNanoseconds).description, "")
+      "write fault, of which in the handler", TimeText(nanoseconds: serviceNanoseconds).description,
+      TimeText(nanoseconds: plainServiceNanoseconds).description, "")
   }
 }
 

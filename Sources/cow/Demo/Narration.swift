@@ -1,3 +1,5 @@
+internal import MemorySnapshots
+
 /// Prints the steps of the demo as they are done, and remembers them.
 final class Narration {
   /// One step.
@@ -42,15 +44,15 @@ final class Narration {
     defer { bar.clear() }
     let start = ContinuousClock.now
     let outcome = try body(bar)
-    let nanoseconds = outcome.nanoseconds ?? (ContinuousClock.now - start).nanoseconds
+    let nanoseconds = outcome.nanoseconds ?? (ContinuousClock.now - start).wholeNanoseconds
     bar.clear()
     steps.append(
       Step(
         name: name, nanoseconds: nanoseconds, forkNanoseconds: forkNanoseconds,
         result: outcome.text))
     try row(
-      name, TimeText(nanoseconds).description,
-      forkNanoseconds.map { TimeText($0).description } ?? "", outcome.text)
+      name, TimeText(nanoseconds: nanoseconds).description,
+      forkNanoseconds.map { TimeText(nanoseconds: $0).description } ?? "", outcome.text)
   }
 
   /// A bar for something that takes time.

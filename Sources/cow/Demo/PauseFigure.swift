@@ -36,7 +36,7 @@ struct PauseFigure: Codable {
     func timeSnapshot() throws -> UInt64 {
       let start = ContinuousClock.now
       let next = try region.makeSnapshot()
-      let time = (ContinuousClock.now - start).nanoseconds
+      let time = (ContinuousClock.now - start).wholeNanoseconds
       snapshot?.release()
       snapshot = next
       return time
@@ -62,7 +62,7 @@ struct PauseFigure: Codable {
     let region = try makePopulatedRegion(byteCount, .init(backing: backing))
     let start = ContinuousClock.now
     let snapshot = try region.makeSnapshot()
-    let time = (ContinuousClock.now - start).nanoseconds
+    let time = (ContinuousClock.now - start).wholeNanoseconds
     snapshot.release()
     return time
   }
@@ -70,11 +70,11 @@ struct PauseFigure: Codable {
   func print(_ narration: Narration) throws(ToolError) {
     let memory = backing == .sharedMemory ? "shared memory" : "huge pages"
     try narration.row(
-      "first snapshot, \(memory)", TimeText(firstSnapshotNanoseconds).description,
-      TimeText(forkNanoseconds).description,
-      "\(number(Double(firstSnapshotNanoseconds) / Double(forkNanoseconds))) × fork()")
+      "first snapshot, \(memory)", TimeText(nanoseconds: firstSnapshotNanoseconds).description,
+      TimeText(nanoseconds: forkNanoseconds).description,
+      "\(threeDigits(Double(firstSnapshotNanoseconds) / Double(forkNanoseconds))) × fork()")
     try narration.row(
-      "pause after 1 % dirty, \(memory)", TimeText(snapshotNanoseconds).description,
-      TimeText(forkNanoseconds).description, "\(number(ratio)) × fork()")
+      "pause after 1 % dirty, \(memory)", TimeText(nanoseconds: snapshotNanoseconds).description,
+      TimeText(nanoseconds: forkNanoseconds).description, "\(threeDigits(ratio)) × fork()")
   }
 }

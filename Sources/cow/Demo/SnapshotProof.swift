@@ -64,7 +64,7 @@ struct SnapshotProof: Codable {
           writers.wait(untilLeft: share / 2)
           let start = ContinuousClock.now
           snapshots.append(try region.makeSnapshot())
-          nanoseconds += (ContinuousClock.now - start).nanoseconds
+          nanoseconds += (ContinuousClock.now - start).wholeNanoseconds
           bar.update(index + 1, of: SnapshotProof.laterSnapshots)
         }
         return Narration.Outcome(

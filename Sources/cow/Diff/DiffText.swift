@@ -1,3 +1,5 @@
+internal import MemorySnapshots
+
 /// What changed, in tables.
 struct DiffText {
   private let difference: SampleDifference
@@ -145,11 +147,11 @@ struct DiffText {
   }
 
   private func duration(_ seconds: Double) -> String {
-    if seconds < 119.5 { return "\(number(seconds)) s" }
+    if seconds < 119.5 { return "\(threeDigits(seconds)) s" }
     let minutes = seconds / 60
-    if minutes < 119.5 { return "\(number(minutes)) min" }
+    if minutes < 119.5 { return "\(threeDigits(minutes)) min" }
     let hours = minutes / 60
-    return hours < 47.5 ? "\(number(hours)) h" : "\(number(hours / 24)) days"
+    return hours < 47.5 ? "\(threeDigits(hours)) h" : "\(threeDigits(hours / 24)) days"
   }
 }
 
