@@ -58,7 +58,8 @@ uint64_t cuserfault_nanoseconds(void) {
 int64_t cuserfault_copy_if_readable(uint64_t destination, uint64_t source, size_t count) {
   struct iovec to = {.iov_base = (void *)(uintptr_t)destination, .iov_len = count};
   struct iovec from = {.iov_base = (void *)(uintptr_t)source, .iov_len = count};
-  ssize_t copied = process_vm_readv(getpid(), &to, 1, &from, 1, 0);
+  // By the thread: the process's number is that of its first thread, which may have ended.
+  ssize_t copied = process_vm_readv((pid_t)syscall(SYS_gettid), &to, 1, &from, 1, 0);
   return copied < 0 ? -errno : copied;
 }
 

@@ -142,9 +142,10 @@ void cuserfault_block_signals(struct cuserfault_signal_mask *saved) {
 }
 
 void cuserfault_restore_signals(const struct cuserfault_signal_mask *saved) {
-  pthread_sigmask(SIG_SETMASK, (const sigset_t *)saved->words, NULL);
+  // In this order: a handler of the application's may leave the second by siglongjmp(3).
   const struct cancelling cancelling = {saved->cancel_state, saved->cancel_type};
   resume_cancelling(&cancelling);
+  pthread_sigmask(SIG_SETMASK, (const sigset_t *)saved->words, NULL);
 }
 
 static int result(int status) {

@@ -214,9 +214,11 @@ struct cancelled {
 
 static void *write_until_cancelled(void *argument) {
   const struct cancelled *job = argument;
-  pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, NULL);
   for (unsigned char value = 0;; value++) {
-    for (size_t i = 0; i < job->page_count; i++) job->pages[i * job->page_size] = value;
+    for (size_t i = 0; i < job->page_count; i++) {
+      job->pages[i * job->page_size] = value;
+      pthread_testcancel();
+    }
   }
 }
 

@@ -220,4 +220,30 @@ struct StoreLimitTests {
     }
     #expect(region.statistics.snapshotsInvalidated == 0)
   }
+
+  @Test("Room that guesses reserve and give back goes to those who wait for it")
+  func unusedRoom() async {
+    await #expect(processExitsWith: .success) {
+      let watchdog = Watchdog()
+      // Outlive the regions.
+      var mappings: [TestMapping] = []
+      var options = RegionMode(backing: .anonymous, delivery: .inline).options
+      options.storeLimit = 64 * pageSize
+      options.whenStoreIsFull = .blockWriters
+      for round in 0..<(200) {
+        watchdog.beat("round \(round)")
+        // Never written to before: pages of zeros, which take no room in the end.
+        let memory = try TestMapping(.anonymous, pages: 256)
+        mappings.append(memory)
+        let region = try unsafe MemoryRegion(adopting: memory.buffer, options: options)
+        let snapshot = try region.makeSnapshot()
+        let barrier = Barrier(2)
+        try await onThreads(2) { index in
+          barrier.wait()
+          for page in index * 128..<(index + 1) * 128 { region[page] = UInt64(round + 1) }
+        }
+        #expect(try snapshot.word(ofPage: 255) == 0)
+      }
+    }
+  }
 }

@@ -33,3 +33,10 @@ extension ProcessMemory {
       at: pointer(ProcessMemory.allowance).assumingMemoryBound(to: MemoryAllowance.self))
   }
 }
+
+extension Reference where Value == MemoryAllowance {
+  var value: MemoryAllowance {
+    @_noLocks unsafeAddress { unsafe UnsafePointer(pointer) }
+    @_noLocks nonmutating unsafeMutableAddress { unsafe pointer }
+  }
+}

@@ -81,6 +81,16 @@ struct StoreBudget: ~Copyable, Sendable {
     keeper.call()
   }
 
+  /// Says that room that was reserved has been given back unused: a fault may have met the limit meanwhile,
+  /// and the keeper have found no room for it.
+  @_noLocks
+  func noteUnusedRoom() {
+    // The fence has the removal come before this look. Whoever starves later calls the keeper, which
+    // finds the room.
+    atomicMemoryFence(ordering: .sequentiallyConsistent)
+    if starvation.load(ordering: .sequentiallyConsistent) { keeper.call() }
+  }
+
   /// Whether a fault waits for a slot.
   var isStarved: Bool { starvation.load(ordering: .acquiring) }
 

@@ -141,7 +141,10 @@ final class FaultHandler: Sendable {
   /// Waits until every handler thread is done with what it had found ready so far. False if the
   /// threads cannot be reached any more: one may still be at work.
   private func waitForPass() -> Bool {
-    awaiting.withLock { _ in
+    // A thread that is cancelled when it raises or lowers the event would keep the lock.
+    let saved = Kernel.blockSignals()
+    defer { Kernel.restoreSignals(saved) }
+    return awaiting.withLock { _ in
       var haveAllPassed = true
       state.value.isAwaited.store(true, ordering: .sequentiallyConsistent)
       // The removal is seen by a thread before the number of its passes is read here: a thread that

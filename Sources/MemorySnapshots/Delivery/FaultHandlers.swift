@@ -21,6 +21,9 @@ final class FaultHandlers: @unchecked Sendable {
     } catch {
       throw .systemCall("starting the fault handler", error)
     }
+    // A thread that is cancelled while it starts a handler, which reads files, would keep the lock.
+    let saved = Kernel.blockSignals()
+    defer { Kernel.restoreSignals(saved) }
     let lock = memory.handlerLock
     lock.lock()
     defer { lock.unlock() }

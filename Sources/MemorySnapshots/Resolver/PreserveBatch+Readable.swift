@@ -18,6 +18,14 @@ extension PreserveBatch {
   /// they were, but for the claim.
   @_noLocks
   mutating func copyReadablePages() -> Int? {
+    let added = copiedPages
+    let unreadable = copyUpToUnreadablePage()
+    if copiedPages < added, region.value.budget.isLimited { region.value.budget.noteUnusedRoom() }
+    return unreadable
+  }
+
+  @_noLocks
+  private mutating func copyUpToUnreadablePage() -> Int? {
     let pageSize = region.value.layout.pageSize
     var number = versions.first
     while number != 0 {

@@ -126,6 +126,7 @@ struct PreserveBatch {
       region.value.counters.notePreserved(kept)
     } else {
       region.value.budget.remove(pages: 1)
+      region.value.budget.noteUnusedRoom()
     }
   }
 
