@@ -289,9 +289,11 @@ struct LostDescriptorTests {
       var others = 0
       for number in 3..<256 as Range<Int32> {
         let flags = fcntl(number, F_GETFD)
-        guard flags >= 0 else { continue }
-        let name = try FileManager.default.destinationOfSymbolicLink(
-          atPath: "/proc/self/fd/\(number)")
+        // The runtime may close one of its own at any moment.
+        guard flags >= 0,
+          let name = try? FileManager.default.destinationOfSymbolicLink(
+            atPath: "/proc/self/fd/\(number)")
+        else { continue }
         if name.hasPrefix("/memfd:memory-snapshots") {
           sealedFiles += 1
           #expect(flags & FD_CLOEXEC != 0)
