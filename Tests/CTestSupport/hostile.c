@@ -210,25 +210,27 @@ int test_support_unshare_descriptors(void) {
 struct cancelled {
   volatile unsigned char *pages;
   size_t page_size, page_count;
+  _Atomic unsigned stores;
 };
 
 static void *write_until_cancelled(void *argument) {
-  const struct cancelled *job = argument;
+  struct cancelled *job = argument;
   for (unsigned char value = 0;; value++) {
     for (size_t i = 0; i < job->page_count; i++) {
       job->pages[i * job->page_size] = value;
+      job->stores++;
       pthread_testcancel();
     }
   }
 }
 
 int test_support_cancel_writer(
-    void *pages, size_t page_size, size_t page_count, unsigned microseconds) {
+    void *pages, size_t page_size, size_t page_count, unsigned stores) {
   struct cancelled job = {pages, page_size, page_count};
   pthread_t thread;
   int error = pthread_create(&thread, NULL, write_until_cancelled, &job);
   if (error != 0) return error;
-  usleep(microseconds);
+  while (job.stores < stores) sched_yield();
   pthread_cancel(thread);
   return pthread_join(thread, NULL);
 }

@@ -91,9 +91,9 @@ uint64_t test_support_signal_count(void);
 int test_support_merge_everything(bool may_merge);
 
 /// Writes a byte to each of `page_count` pages over and over, in a thread that may be cancelled at any
-/// moment and is after some `microseconds`. Returns 0 or an errno.
+/// moment and is after some `stores`. Returns 0 or an errno.
 int test_support_cancel_writer(
-    void *_Nonnull pages, size_t page_size, size_t page_count, unsigned microseconds);
+    void *_Nonnull pages, size_t page_size, size_t page_count, unsigned stores);
 
 /// mremap(2) to somewhere else. Returns the new address.
 void *_Nullable test_support_move(void *_Nonnull address, size_t count);
