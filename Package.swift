@@ -62,6 +62,7 @@ let package = Package(
       swiftSettings: swiftSettings),
     .target(
       name: "CTestSupport",
+      dependencies: ["CUserfault"],
       path: "Tests/CTestSupport",
       cSettings: [.treatAllWarnings(as: .error)]),
     .executableTarget(

@@ -35,9 +35,10 @@ static const struct sigaction *_Atomic earlier = &default_action;
 /// Whether a signal with this record was passed on before: an earlier handler has called us, as
 /// one does that was installed anew after us and calls what it found. Marks the record: the kernel
 /// fills its last bytes with zeros for each signal (copy_siginfo_to_user), and no field lies there.
-/// Nothing to undo, so an earlier handler that leaves by longjmp(3) does no harm.
+/// Nothing to undo, so an earlier handler that leaves by longjmp(3) does no harm. The mark is of this
+/// copy of the library: a process may have several, in plug-ins, that find each other's handler.
 static bool was_passed_on(siginfo_t *information) {
-  const uint64_t mark = UINT64_C(0x7573657266617571);
+  const uint64_t mark = (uint64_t)(uintptr_t)&earlier;
   unsigned char *place = (unsigned char *)(information + 1) - sizeof mark;
   uint64_t found;
   memcpy(&found, place, sizeof found);

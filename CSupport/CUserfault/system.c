@@ -23,18 +23,6 @@
 _Static_assert(sizeof(sigset_t) <= sizeof(struct cuserfault_signal_mask), "signal set");
 _Static_assert(sizeof(pthread_t) <= sizeof(uint64_t), "thread handle");
 
-int cuserfault_create_memory_file(const char *name, uint64_t byte_count) {
-  int descriptor = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
-  if (descriptor < 0) return -errno;
-  if (ftruncate(descriptor, (off_t)byte_count) < 0
-      || fcntl(descriptor, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0) {
-    int error = errno;
-    close(descriptor);
-    return -error;
-  }
-  return descriptor;
-}
-
 /// Large enough for every kernel's set of processors (sched_getaffinity(2) fails for a smaller one).
 struct processors {
   unsigned long words[8192 / (8 * sizeof(unsigned long))];
@@ -263,4 +251,16 @@ int cuserfault_extend_quietly(int descriptor, uint64_t length) {
   int error = ftruncate(descriptor, (off_t)length) < 0 ? errno : 0;
   end_quiet(&too_large, error == EFBIG);
   return -error;
+}
+
+int cuserfault_create_memory_file(const char *name, uint64_t byte_count) {
+  int descriptor = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+  if (descriptor < 0) return -errno;
+  int status = cuserfault_extend_quietly(descriptor, byte_count);
+  if (status == 0) {
+    status = result(fcntl(descriptor, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL));
+  }
+  if (status == 0) return descriptor;
+  close(descriptor);
+  return status;
 }

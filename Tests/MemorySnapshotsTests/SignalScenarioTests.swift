@@ -27,6 +27,7 @@ struct SignalScenarioTests {
       Chain("a later and an earlier handler chain", "both-handlers-chain", "BA"),
       // The second time, it is called by ours, and calls ours again.
       Chain("a handler is installed before and after", "handler-installed-again", "AA"),
+      Chain("another copy of the library has a handler, too", "second-copy", "A"),
       Chain("a handler is reset by its first signal", "handler-is-reset", "A"),
       Chain("a signal is sent", "sent"),
       Chain("a signal is sent to a thread that waits for it", "sent-to-suspended"),

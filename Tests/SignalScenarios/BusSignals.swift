@@ -39,6 +39,11 @@ func runBusScenario(_ name: String) throws {
     let first = try makePiece()
     test_support_bus_install(CChar(UInt8(ascii: "A")), TEST_SUPPORT_BUS_CHAINS, 0, 0)
     try useMore(first)
+  case "second-copy":
+    test_support_bus_install(CChar(UInt8(ascii: "A")), TEST_SUPPORT_BUS_CHAINS, 0, 0)
+    let first = try makePiece()
+    check(test_support_bus_install_second_copy() == 0, "the second copy is not installed")
+    try useMore(first)
   case "ignored":
     test_support_bus_set(true, 0)
     let piece = try makePiece()

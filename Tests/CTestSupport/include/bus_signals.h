@@ -50,4 +50,7 @@ void test_support_profile_end(void);
 /// How many of these signals have arrived.
 uint64_t test_support_profile_count(void);
 
+/// Installs a second copy of the library's handler. Returns 0 or a negated errno.
+int test_support_bus_install_second_copy(void);
+
 #endif
