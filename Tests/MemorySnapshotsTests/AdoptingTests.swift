@@ -1,3 +1,4 @@
+import CTestSupport
 import Foundation
 import MemorySnapshots
 import SystemPackage
@@ -144,6 +145,31 @@ struct AdoptingTests {
     let refusal = unsafe AdoptingTests.refusal(of: memory.buffer)
     #expect(refusal?.code == .unprotectableMapping)
     #expect(refusal?.message.contains("private memory in one part") == true)
+  }
+
+  /// What a ring buffer does to need no wrapping.
+  @Test("A buffer that maps the same pages twice is refused, one that maps others of a file is not")
+  func mappedTwice() throws {
+    let memory = try TestMapping(.anonymous, pages: 4)
+    let base = unsafe try #require(unsafe memory.buffer.baseAddress)
+    let file = FileDescriptor(rawValue: test_support_create_memory_file())
+    defer { try? file.close() }
+    try #require(ftruncate(file.rawValue, 8 * pageSize) == 0)
+    // Pages of the file that the buffer's two halves begin at.
+    for (first, second, isFit) in [
+      (0, 0, false), (0, 1, false), (3, 2, false), (0, 2, true), (6, 0, true),
+    ] {
+      for (half, page) in [(0, first), (1, second)] {
+        let place = unsafe base + 2 * half * pageSize
+        let mapped = unsafe mmap(
+          place, 2 * pageSize, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, file.rawValue,
+          page * pageSize)
+        try #require(unsafe mapped == place)
+      }
+      let refusal = unsafe AdoptingTests.refusal(of: memory.buffer)
+      #expect(refusal?.code == (isFit ? nil : .unprotectableMapping), "\(first), \(second)")
+      #expect(isFit || refusal?.message.contains("same pages") == true)
+    }
   }
 
   @Test("A buffer that is empty, unaligned, or wraps around is refused")

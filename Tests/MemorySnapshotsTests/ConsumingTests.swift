@@ -45,6 +45,31 @@ struct ConsumingTests {
   }
 
   @Test(
+    "A snapshot that comes and goes while an older one is consumed leaves that nothing it does not need",
+    arguments: RegionMode.tested(guessing: false))
+  func newerComesAndGoes(_ mode: RegionMode) throws {
+    let pages = 64
+    let region = try MemoryRegion(pages: pages, mode)
+    region.fillPages(0..<pages, with: 1)
+    let snapshot = try region.makeSnapshot()
+    try snapshot.consume { bytes, range in
+      let isIntact = unsafe bytes.withUnsafeBytes { unsafe $0.allSatisfy { $0 == 1 } }
+      #expect(isIntact)
+      guard range.lowerBound > 0 else { return }
+      let newer = try region.makeSnapshot()
+      let kept = region.statistics.preservedBytes
+      // Handed out before: the newer snapshot alone needs them.
+      for page in 0..<range.lowerBound / pageSize { region[page] += 1 }
+      try region.checkConsistency()
+      #expect(region.statistics.preservedBytes > kept)
+      newer.release()
+      try region.checkConsistency()
+      #expect(region.statistics.preservedBytes == kept)
+    }
+    #expect(region.statistics.preservedBytes == 0)
+  }
+
+  @Test(
     "Pages behind the consumer take neither a fault nor memory",
     arguments: RegionMode.tested)
   func letsGo(_ mode: RegionMode) throws {

@@ -52,6 +52,30 @@ struct HazardLimitTests {
     return failures
   }
 
+  @Test("A region larger than files may be is refused as out of resources, without SIGXFSZ")
+  func fileSize() async {
+    await #expect(processExitsWith: .success) {
+      endIfHanging()
+      var limit = rlimit(rlim_cur: rlim_t(4 * pageSize), rlim_max: rlim_t(4 * pageSize))
+      #expect(unsafe setrlimit(.init(RLIMIT_FSIZE.rawValue), &limit) == 0)
+      for mode in RegionMode.tested {
+        do {
+          let region = try MemoryRegion(pages: 8, mode)
+          #expect(mode.backing == .anonymous)
+          let snapshot = try region.makeSnapshot()
+          region[7] = 1
+          #expect(try snapshot.word(ofPage: 7) == 0)
+        } catch let error as SnapshotError {
+          #expect(mode.backing == .sharedMemory)
+          #expect(error.code == .outOfResources)
+          #expect(error.errno == .fileTooLarge)
+          #expect(error.message.contains("RLIMIT_FSIZE"))
+        }
+        _ = try MemoryRegion(pages: 4, mode).makeSnapshot()
+      }
+    }
+  }
+
   @Test("Without address space, regions and views are refused as out of resources")
   func addressSpace() async {
     await #expect(processExitsWith: .success) {

@@ -20,6 +20,32 @@ struct LostDescriptorTests {
     }
   }
 
+  /// Daemons are started so. What is printed would else be written into the region.
+  @Test(
+    "With standard input, output and error closed, none of their numbers becomes the library's",
+    arguments: RegionMode.tested)
+  func standardDescriptors(_ mode: RegionMode) async {
+    await #expect(processExitsWith: .success) { [mode] in
+      endIfHanging()
+      for number in 0..<3 as Range<Int32> { close(number) }
+      let region = try MemoryRegion(pages: 4, mode) { $0.hasOwnHandler = true }
+      region.fillPages(0..<4, with: 1)
+      let snapshot = try region.makeSnapshot()
+      let view = try snapshot.makeView()
+      // Others may have them: the dispatch library's timers, files that are read and closed at once.
+      for number in 0..<3 as Range<Int32> {
+        let name = try? FileManager.default.destinationOfSymbolicLink(
+          atPath: "/proc/self/fd/\(number)")
+        #expect(name?.contains("memory-snapshots") != true)
+        #expect(name?.contains("userfaultfd") != true)
+      }
+      region.fillPages(1..<2, with: 2)
+      #expect(try snapshot.bytes(in: 0..<region.byteCount).allSatisfy { $0 == 1 })
+      #expect(view.bytes(in: 0..<region.byteCount).allSatisfy { $0 == 1 })
+      #expect(UserfaultSupport().method != nil)
+    }
+  }
+
   private static func closeAll(
     _ mode: RegionMode
   ) async throws {

@@ -1,7 +1,9 @@
 import Glibc
-import MemorySnapshots
 import SnapshotStress
+import Synchronization
 import Testing
+
+@testable import MemorySnapshots
 
 @Suite("Store limit", .serialized, .timeLimit(.minutes(runsLongTests ? 10 : 5)))
 struct StoreLimitTests {
@@ -14,6 +16,23 @@ struct StoreLimitTests {
     }
     region.fillPages(0..<pages, with: 1)
     return region
+  }
+
+  @Test("A guess leaves the last quarter of the limit to faults, and nobody waits for it")
+  func guessLeavesRoom() {
+    let keeper = KeeperCall()
+    defer { keeper.deallocate() }
+    let budget = StoreBudget(pageLimit: 8, blocksWritersWhenFull: false, keeper)
+    let guesses = (0..<7).map { _ in budget.reservePage(isGuess: true) }
+    #expect(guesses == [1, 2, 3, 4, 5, 6, nil])
+    let isHitByGuess = budget.takeLimitHit()
+    #expect(!isHitByGuess)
+    let faults = (0..<3).map { _ in budget.reservePage(isGuess: false) }
+    #expect(faults == [7, 8, nil])
+    let isHit = budget.takeLimitHit()
+    #expect(isHit)
+    let kept = budget.keptPages.load(ordering: .relaxed)
+    #expect(kept == 8)
   }
 
   @Test(

@@ -1,3 +1,4 @@
+internal import Synchronization
 internal import SystemPackage
 
 /// How the faults of one region reach the resolver: writes to protected pages, and first reads of views
@@ -39,6 +40,8 @@ struct ThreadDelivery: Delivery {
 
   func end() -> Bool {
     let region = entry.value.region
+    // Releasing: pairs with the load in the handler's threads. Before the memory can be anybody else's.
+    region.value.isGoing.store(true, ordering: .releasing)
     handler.remove(entry)
     return handler.stopWatching(region)
   }

@@ -94,9 +94,9 @@ enum FaultHandlerThread {
   ) -> Bool {
     guard let region = latest.region else { return false }
     for _ in 0..<LatestRegion.attempts {
-      // Nobody has said that there is a message. If the number is another file's by now, reading it
-      // would take what is somebody else's.
-      guard region.value.protection.hasDescriptor else { return false }
+      // Nobody has said that there is a message. If the number is another kind of file's by now, reading
+      // it would take what is somebody else's.
+      guard region.value.protection.hasUserfaultfd else { return false }
       if answer(region, thread, messages) { return true }
       Kernel.yield()
     }
@@ -113,14 +113,16 @@ enum FaultHandlerThread {
     let count = Kernel.readMessages(descriptor, messages)
     guard count > 0 else { return false }
     // Asked after reading: a number that was closed and used again before may be that of a region
-    // at this one's address, made since this thread was last on a processor.
-    let isOurs = region.value.protection.hasDescriptor
+    // at this one's address, made since this thread was last on a processor. That needs this one to
+    // go first. Acquiring: pairs with the store in `ThreadDelivery.end`.
+    let isGoing = region.value.isGoing.load(ordering: .acquiring)
     var start = Kernel.nanoseconds()
     for index in 0..<Int(count) {
       let message = messages[index]
       guard message.event == CUSERFAULT_EVENT_PAGEFAULT else { continue }
       let address = UInt(truncatingIfNeeded: message.address)
-      guard isOurs else {
+      let isOurs = !isGoing && region.value.layout.contains(address)
+      guard isOurs || region.value.protection.hasDescriptor else {
         passBack(address, region)
         continue
       }

@@ -48,8 +48,8 @@ struct HandlerState: ~Copyable, Sendable {
 
   /// Allocates the state: a throwing initialiser cannot undo what it has half made.
   static func allocate() throws(Errno) -> Reference<HandlerState> {
-    let epoll = Descriptor(owning: try Kernel.createEpoll())
-    let event = Descriptor(owning: try Kernel.createEvent())
+    let epoll = try Descriptor(Kernel.createEpoll)
+    let event = try Descriptor(Kernel.createEvent)
     try Kernel.epollAdd(epoll.rawValue, event.rawValue, tag: UInt64(eventTag))
     let groups = try MemoryControlGroups()
     let store = try PreimageStore.allocate()

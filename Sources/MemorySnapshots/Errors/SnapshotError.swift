@@ -132,6 +132,11 @@ extension SnapshotError {
       SnapshotError(
         .outOfResources, errno: errno, operation: operation,
         message: "no file descriptor is left; a region needs two (raise RLIMIT_NOFILE)")
+    case .fileTooLarge:
+      SnapshotError(
+        .outOfResources, errno: errno, operation: operation,
+        message: "the memory file would be larger than files may be (RLIMIT_FSIZE); raise the "
+          + "limit, or make the region with the backing .anonymous")
     default:
       SnapshotError(
         .systemCall, errno: errno, operation: operation, message: "the system call failed")

@@ -1,3 +1,4 @@
+internal import Glibc
 internal import SystemPackage
 
 /// A file descriptor with one owner, closed when that goes.
@@ -5,7 +6,20 @@ struct Descriptor: ~Copyable {
   let rawValue: Int32
   let identity: Kernel.FileIdentity
 
-  init(owning rawValue: Int32) {
+  /// Makes a file whose number is not one of standard input, output and error. Where those are closed,
+  /// it would be, and whoever prints would write to the library's file.
+  init(_ make: () throws(Errno) -> Int32) throws(Errno) {
+    let number = try make()
+    guard number <= STDERR_FILENO else {
+      self.init(owning: number)
+      return
+    }
+    // Open until the next one is made, which gets another number for that.
+    defer { Kernel.close(number) }
+    try self.init(make)
+  }
+
+  private init(owning rawValue: Int32) {
     self.rawValue = rawValue
     identity = Kernel.fileIdentity(rawValue)
   }
@@ -19,7 +33,8 @@ struct Descriptor: ~Copyable {
   ///
   /// - Throws: EBADF if the number is no longer the file's.
   func duplicate() throws(Errno) -> Descriptor {
-    let copy = Descriptor(owning: try Kernel.duplicate(rawValue))
+    let rawValue = rawValue
+    let copy = try Descriptor { () throws(Errno) in try Kernel.duplicate(rawValue) }
     guard copy.identity == identity else { throw Errno.badFileDescriptor }
     return copy
   }

@@ -14,7 +14,7 @@ extension Kernel {
   static func forEachLine(
     of path: String, _ body: (Substring) -> Bool
   ) throws(Errno) {
-    let file = Descriptor(owning: try openForReading(path))
+    let file = try Descriptor { () throws(Errno) in try openForReading(path) }
     var unread: [UInt8] = []
     var block = [UInt8](repeating: 0, count: 64 << 10)
     while true {

@@ -72,11 +72,10 @@ public struct UserfaultSupport: Sendable, Hashable, Codable {
     var attempts: [Attempt] = []
     var offered: Features = []
     var method: Method?
-    if let (opened, way) = Userfaultfd.open(&attempts) {
+    if let opened = Userfaultfd.open(&attempts) {
       // The handshake works once per descriptor: this one is for asking only.
-      let descriptor = Descriptor(owning: opened)
-      offered = Features(rawValue: (try? Kernel.handshake(descriptor.rawValue, 0)) ?? 0)
-      method = way
+      offered = Features(rawValue: (try? Kernel.handshake(opened.descriptor.rawValue, 0)) ?? 0)
+      method = opened.method
     }
     self.method = method
     self.attempts = attempts

@@ -5,6 +5,13 @@ internal import SystemPackage
 struct Userfaultfd: ~Copyable {
   let descriptor: Descriptor
   let method: UserfaultSupport.Method
+
+  /// A descriptor before its handshake.
+  struct Opened: ~Copyable {
+    let descriptor: Descriptor
+    let method: UserfaultSupport.Method
+  }
+
   /// A page that is registered and never protected. Its registration goes with the descriptor, and
   /// tells whether that is still what it was.
   private var canary: Mapping?
@@ -13,7 +20,7 @@ struct Userfaultfd: ~Copyable {
   /// Opens a descriptor by the first of the three ways that works and asks for `features`.
   init(features: UserfaultSupport.Features) throws(SnapshotError) {
     var attempts: [UserfaultSupport.Attempt] = []
-    guard let (opened, method) = Userfaultfd.open(&attempts) else {
+    guard let opened = Userfaultfd.open(&attempts) else {
       let reason = attempts.last?.errno
       // Not a matter of permission.
       if let reason, [.tooManyOpenFiles, .tooManyOpenFilesInSystem, .noMemory].contains(reason) {
@@ -23,9 +30,8 @@ struct Userfaultfd: ~Copyable {
         .notPermitted, errno: reason, operation: "userfaultfd",
         message: UserfaultSupport.advice(after: attempts))
     }
-    let descriptor = Descriptor(owning: opened)
     do {
-      _ = try Kernel.handshake(descriptor.rawValue, features.rawValue)
+      _ = try Kernel.handshake(opened.descriptor.rawValue, features.rawValue)
     } catch Errno.noMemory {
       throw .systemCall("ioctl(UFFDIO_API)", .noMemory)
     } catch {
@@ -37,14 +43,15 @@ struct Userfaultfd: ~Copyable {
     do {
       let page = try Mapping(anonymous: Kernel.pageSize)
       _ = try Kernel.register(
-        descriptor.rawValue, page.address, page.byteCount, mode: CUSERFAULT_MODE_WRITE_PROTECT)
+        opened.descriptor.rawValue, page.address, page.byteCount,
+        mode: CUSERFAULT_MODE_WRITE_PROTECT)
       canaryAddress = page.address
       canary = consume page
     } catch {
       throw .systemCall("ioctl(UFFDIO_REGISTER)", error)
     }
-    self.descriptor = descriptor
-    self.method = method
+    method = opened.method
+    descriptor = opened.descriptor
   }
 
   /// Leaves the canary mapped for ever, if it is: a forked child has none, but may have mapped
@@ -57,17 +64,18 @@ struct Userfaultfd: ~Copyable {
   /// system call all mean the same here.
   static func open(
     _ attempts: inout [UserfaultSupport.Attempt]
-  ) -> (descriptor: Int32, method: UserfaultSupport.Method)? {
+  ) -> Opened? {
     for method in UserfaultSupport.Method.allCases {
       do {
-        let descriptor: Int32
-        switch method {
-        case .device: descriptor = try Kernel.openUserfaultDevice()
-        case .systemCall: descriptor = try Kernel.openUserfault(userModeOnly: false)
-        case .userModeOnly: descriptor = try Kernel.openUserfault(userModeOnly: true)
+        let descriptor = try Descriptor { () throws(Errno) in
+          switch method {
+          case .device: try Kernel.openUserfaultDevice()
+          case .systemCall: try Kernel.openUserfault(userModeOnly: false)
+          case .userModeOnly: try Kernel.openUserfault(userModeOnly: true)
+          }
         }
         attempts.append(UserfaultSupport.Attempt(method: method, errno: nil))
-        return (descriptor, method)
+        return Opened(descriptor: descriptor, method: method)
       } catch {
         attempts.append(UserfaultSupport.Attempt(method: method, errno: error))
       }

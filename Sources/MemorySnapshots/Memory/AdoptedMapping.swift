@@ -58,6 +58,12 @@ struct AdoptedMapping {
         .unprotectableMapping, operation: operation,
         message: "part of the buffer is not mapped; map all of it first")
     }
+    guard !areas[0].isShared || !MappedArea.sharePages(areas) else {
+      throw SnapshotError(
+        .unprotectableMapping, operation: operation,
+        message: "the buffer maps the same pages more than once, and what is written in one place "
+          + "would go unseen in the other; adopt one of the mappings")
+    }
     address = start
     byteCount = count
     isShared = areas[0].isShared
@@ -102,6 +108,14 @@ struct AdoptedAdvice: ~Copyable {
 }
 
 extension MappedArea {
+  /// Whether two of the mappings are of the same part of a file.
+  static func sharePages(_ areas: [MappedArea]) -> Bool {
+    let sorted = areas.sorted { ($0.file, $0.offset) < ($1.file, $1.offset) }
+    return zip(sorted, sorted.dropFirst()).contains { first, second in
+      first.file == second.file && second.offset - first.offset < first.end - first.start
+    }
+  }
+
   /// The mappings that overlap a range, in ascending order.
   ///
   /// - Complexity: O(memory of the process below the end of the range): the kernel counts the pages of

@@ -5,6 +5,9 @@ struct MappedArea {
   let permissions: Substring
   let isAnonymous: Bool
   let path: String
+  /// Device and inode, and where in the file the mapping begins.
+  let file: Substring
+  let offset: UInt
   /// What the kernel does with the memory: two letters for each (VmFlags).
   var flags: [Substring] = []
 
@@ -45,6 +48,8 @@ struct MappedArea {
     self.start = start
     self.end = end
     permissions = fields[1]
+    file = line[fields[3].startIndex..<fields[4].endIndex]
+    offset = UInt(fields[2], radix: 16) ?? 0
     path = fields.count > 5 ? String(fields[5].drop { $0 == " " }) : ""
     isAnonymous = fields[4] == "0" && fields[1].hasSuffix("p")
   }

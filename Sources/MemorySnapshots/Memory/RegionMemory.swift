@@ -21,7 +21,7 @@ struct RegionMemory: ~Copyable {
 
   /// Maps a new memory file.
   init(shared byteCount: Int) throws(Errno) {
-    let file = Descriptor(owning: try Kernel.createMemoryFile(byteCount))
+    let file = try Descriptor { () throws(Errno) in try Kernel.createMemoryFile(byteCount) }
     let mapping = try Mapping(file: file.rawValue, byteCount: byteCount)
     address = mapping.address
     self.byteCount = byteCount

@@ -54,6 +54,13 @@ struct Protection: ~Copyable, Sendable {
     @_noLocks get { Kernel.fileIdentity(descriptor) == identity }
   }
 
+  /// Whether the descriptor's number is a userfaultfd, the region's or not.
+  ///
+  /// - Complexity: O(1): an ioctl without effect, half as long as `hasDescriptor` takes.
+  var hasUserfaultfd: Bool {
+    @_noLocks get { Kernel.wake(descriptor, canary, layout.pageSize) == 0 }
+  }
+
   // MARK: - Installing and lifting
 
   func protect(_ pages: Range<Int>) throws(Errno) {
@@ -84,9 +91,10 @@ struct Protection: ~Copyable, Sendable {
     return status == 0
   }
 
-  /// How often an ioctl is tried again.
-  private static var retries: Int {
-    @_noLocks get { 1000 }
+  /// How often an ioctl is tried again: for a tenth of a second, which no fork should take, and for some
+  /// microseconds once that has been in vain.
+  private var retries: Int {
+    @_noLocks get { refusals.load(ordering: .relaxed) == 0 ? 1000 : 16 }
   }
 
   @_noLocks
@@ -100,7 +108,7 @@ struct Protection: ~Copyable, Sendable {
         ? Kernel.writeProtect(descriptor, start, length)
         : Kernel.writeUnprotect(descriptor, start, length)
       // EAGAIN: the address space is being changed by a fork or a remapping; it passes.
-      guard status == -EAGAIN, attempt < Protection.retries else { return status }
+      guard status == -EAGAIN, attempt < retries else { return status }
       Kernel.pause(attempt)
       attempt += 1
     }

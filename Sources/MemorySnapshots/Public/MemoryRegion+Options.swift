@@ -14,7 +14,8 @@ extension MemoryRegion {
 
   /// Who resolves a write fault.
   public enum FaultDelivery: String, Sendable, Hashable, Codable, CaseIterable {
-    /// A thread of the library's. Works for every access, system calls included.
+    /// A thread of the library's. Works for every access, system calls included, but for the kernel's own
+    /// stores to a private futex, which fail (keep locks out of regions).
     case handlerThread
     /// The faulting thread itself, in a SIGBUS handler. Fastest. A system call that writes into a
     /// protected page fails with EFAULT (call `prepareToWrite(_:)` first), and a thread that blocks

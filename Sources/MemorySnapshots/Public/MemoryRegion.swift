@@ -93,7 +93,8 @@ public final class MemoryRegion: @unchecked Sendable {
   ///
   /// The memory is not unmapped when the region goes; it must stay mapped, as it is, until then.
   /// `options.backing` has no effect: private and shared mappings are told apart. Views copy pages as
-  /// they are read. Other processes that map the same shared memory bypass the protection. Forked
+  /// they are read. Whoever else maps the same shared memory bypasses the protection: other processes, or
+  /// this one in another place. Forked
   /// children do not get the memory as long as the region lives, and private memory is not merged with
   /// equal pages (KSM); then MADV_DONTFORK and MADV_MERGEABLE hold again where they did. Reading holes
   /// of shared memory fills them. Do not adopt memory that malloc(3)
@@ -104,7 +105,7 @@ public final class MemoryRegion: @unchecked Sendable {
   ///     MAP_ANONYMOUS, memfd_create(2), shm_open(3)).
   ///   - options: How the region is made.
   /// - Throws: `SnapshotError` with `.unprotectableMapping` for a mapping of a file, of explicit
-  ///   huge pages, or that is not writable, and as `init(byteCount:options:)` does.
+  ///   huge pages, one that is not writable, or of the same pages twice, and as `init(byteCount:options:)` does.
   public convenience init(
     adopting buffer: UnsafeMutableRawBufferPointer, options: Options = Options()
   ) throws(SnapshotError) {

@@ -70,8 +70,10 @@ extension RegionState {
     let owned = record.value.versions
     record.value.versions = VersionList()
     // Each list holds at most one version of a page, and a version of the newer list is needed by the
-    // older snapshot unless that has one of its own. So it suffices to go through the shorter.
-    let ofOlder = older?.value.versions.count ?? .max
+    // older snapshot unless that has one of its own. So it suffices to go through the shorter: unless
+    // the older one is being consumed, and has let go of pages without versions of them.
+    var ofOlder = Int.max
+    if let older, !older.value.usage.isConsumed { ofOlder = older.value.versions.count }
     let followsOlder = ofOlder < owned.count
     let first = followsOlder ? older?.value.versions.first : owned.first
     snapshots.departureCount += 1

@@ -28,6 +28,8 @@ struct RegionState: ~Copyable, Sendable {
   let wantsDisarming = Atomic<Bool>(false)
   /// Whether the keeper has begun to let a snapshot go, and is to go on.
   let keeperDeparts = Atomic<Bool>(false)
+  /// Whether the region is going: its addresses may soon be another's.
+  let isGoing = Atomic<Bool>(false)
   /// How many threads resolve faults of theirs at present.
   let inlineResolvers = Atomic<Int>(0)
   /// Whether a test breaks the region on purpose.

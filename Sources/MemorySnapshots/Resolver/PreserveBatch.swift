@@ -120,7 +120,7 @@ struct PreserveBatch {
         upTo: min(expected, SlotSet.capacity))
       return
     }
-    guard let kept = region.value.budget.reservePage() else { return }
+    guard let kept = region.value.budget.reservePage(isGuess: cause.isGuess) else { return }
     slots = region.value.store.value.allocatePages(upTo: 1)
     if slots.count > 0 {
       region.value.counters.notePreserved(kept)

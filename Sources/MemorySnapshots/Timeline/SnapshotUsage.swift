@@ -59,6 +59,9 @@ struct SnapshotUsage: ~Copyable {
     ).exchanged
   }
 
+  /// Whether one consumer has it, or had it: it may lack versions of pages that were handed out.
+  var isConsumed: Bool { word.load(ordering: .acquiring) & SnapshotUsage.consumed != 0 }
+
   var isInvalidated: Bool {
     word.load(ordering: .acquiring) & SnapshotUsage.invalidated != 0
   }
