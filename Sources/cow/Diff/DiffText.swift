@@ -7,7 +7,8 @@ struct DiffText {
   private let style: Style
   private let columns: Int
   private let mappingLimit: Int
-  /// What processes wrote to, if the samples say so; else what differs from their parents'.
+  /// What processes have of their own since the fork, if the samples say so; else what differs from their
+  /// parents'.
   private let copied: String
   private let copiedTitle: String
 
@@ -20,9 +21,9 @@ struct DiffText {
     self.columns = max(columns, 60)
     self.mappingLimit = mappingLimit
     let knowsWriters = difference.processes.contains {
-      $0.change.names.contains(SavedFigures.written)
+      $0.change.names.contains(SavedFigures.copied)
     }
-    copied = knowsWriters ? SavedFigures.written : SavedFigures.differing
+    copied = knowsWriters ? SavedFigures.copied : SavedFigures.differing
     copiedTitle = knowsWriters ? "COPIED" : "DIFFERS"
   }
 
@@ -88,7 +89,7 @@ struct DiffText {
   }
 
   private var mappingTable: [String] {
-    var all: [(pid: Int32, mapping: SampleDifference.Mapping)] = []
+    var all: [(pid: Int32, mapping: MappingDifference)] = []
     for process in difference.processes {
       for mapping in process.mappings where amountCopied(mapping) != 0 || mappingLimit == .max {
         all.append((process.pid ?? 0, mapping))
@@ -118,7 +119,7 @@ struct DiffText {
     table.enumerated().map { $0 == 0 ? style.bold($1) : $1 }
   }
 
-  private func amountCopied(_ mapping: SampleDifference.Mapping) -> Int64 {
+  private func amountCopied(_ mapping: MappingDifference) -> Int64 {
     mapping.change[copied] ?? 0
   }
 
@@ -159,7 +160,7 @@ extension SavedFigures {
   // The names of the figures that `cow diff` shows, as `cow stat --json` has them.
   static let resident = "residentBytes"
   static let `private` = "privateBytes"
-  static let written = "writtenBytes"
+  static let copied = "copiedBytes"
   static let differing = "differingBytes"
   static let copyOnWrite = "copyOnWriteBytes"
   static let used = "distinctBytes"

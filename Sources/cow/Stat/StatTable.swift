@@ -56,7 +56,7 @@ struct StatTable {
       columns.append(Column(title: "FRESH", process: \.fresh))
     }
     if tree.processes.contains(where: { $0.writers != nil }) {
-      columns.append(Column(title: "WROTE", process: \.writers?.process))
+      columns.append(Column(title: "COPIED", process: \.writers?.process))
       columns.append(Column(title: "PARENT", process: \.writers?.parent))
     }
     if tree.processes.contains(where: { $0.proportional?.swapped.bytes ?? 0 > 0 }) {

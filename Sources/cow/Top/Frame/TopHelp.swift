@@ -14,7 +14,7 @@ struct TopHelp {
     ("growth", "how much was copied in the last minute"),
     ("scan", "the share of one processor that cow takes to find all this out"),
     ("~", "an estimate; as root the figures are exact"), ("≤", "this much or less"),
-    ("WRITTEN BY", "who wrote, where that is certain"),
+    ("WRITTEN BY", "who wrote there; ~ if memory was ever swapped or merged"),
     ("LEFT TO COPY", "what is still shared copy-on-write there"),
   ]
 
