@@ -48,8 +48,9 @@ struct DiffText {
     var lines: [String] = []
     if let change = total[SavedFigures.used], let after = total.after(SavedFigures.used) {
       lines.append(
-        "really used \(units.text(after)), \(units.text(difference: change))"
-          + perMinute(change, " (", ")") + mark(total, SavedFigures.used))
+        "really used \(mark(total, SavedFigures.used))\(units.text(after)), "
+          + (change == 0
+            ? "as before" : units.text(difference: change) + perMinute(change, " (", ")")))
     }
     if let left = total.after(SavedFigures.leftToCopy) {
       lines.append("left to copy at most \(units.text(left))" + timeLeft(left))
@@ -69,7 +70,13 @@ struct DiffText {
   }
 
   private var processTable: [String] {
-    let changed = difference.processes.filter { $0.fate != .stayed || $0.change.isChange }
+    let shown = [
+      SavedFigures.resident, SavedFigures.private, copied, SavedFigures.copyOnWrite,
+    ]
+    let changed = difference.processes.filter { process in
+      process.fate != .stayed
+        || shown.contains { process.change.names.contains($0) && process.change[$0] != 0 }
+    }
     let rows = changed.map { process -> [String] in
       [
         process.pid.map(String.init) ?? "",
@@ -125,7 +132,8 @@ struct DiffText {
 
   private func cell(_ change: FigureChange, _ name: String) -> String {
     if !change.names.contains(name) { return "-" }
-    return change[name].map { mark(change, name) + units.text(difference: $0) } ?? "denied"
+    return change[name].map { ($0 == 0 ? "" : mark(change, name)) + units.text(difference: $0) }
+      ?? "denied"
   }
 
   private func amount(_ change: FigureChange, _ name: String) -> String {

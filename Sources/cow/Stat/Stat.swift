@@ -15,7 +15,7 @@ struct Stat: ParsableCommand {
       With --writers, COPIED are those of DIFFERS that the process has to itself since the fork, and \
       PARENT those that its parent has; a page may be both.
 
-      '~' marks an estimate, '≤' a bound: run as root, the figures are exact. The last line counts \
+      '~' marks an estimate: run as root, the figures are exact, but for PARENT. The last line counts \
       each page once, however many processes map it.
       """)
 
@@ -30,9 +30,8 @@ struct Stat: ParsableCommand {
   @Flag(
     help: """
       Show whose the pages are that differ, the process's (COPIED) or its parent's (PARENT): as a \
-      rule, whoever wrote (root only). Of a huge page all belongs to whoever wrote to any of it; pages \
-      that were pinned for input or output at the fork are the child's copies, and seem to be the \
-      parent's, too: that figure is an estimate.
+      rule, whoever wrote there (root only). All of a huge page is whose who wrote to any of it. PARENT \
+      is an estimate: pages that were pinned for input or output at the fork look the same.
       """)
   var writers = false
 
@@ -107,8 +106,9 @@ struct Stat: ParsableCommand {
       try StandardOutput.write(table.text())
     } else if obstacle == nil {
       let table = StatTable(
-        tree, order: sort, units: units, style: Style(isEnabled: Terminal.hasColors))
-      try StandardOutput.write(table.text(includingMappings: maps))
+        tree, order: sort, units: units, style: Style(isEnabled: Terminal.hasColors),
+        width: Terminal.isTerminal ? Terminal.size?.columns ?? 80 : 100, includingMappings: maps)
+      try StandardOutput.write(table.text())
     }
     if let obstacle { throw obstacle.error }
   }

@@ -84,6 +84,20 @@ struct StatTests {
     #expect(table.contains("[stack]"))
   }
 
+  @Test("a mapping's name is there whatever columns there are, and so is what differs in it")
+  func mappingNames() throws {
+    let scenario = try Scenario("fork", "2560", "1", "1", "1280")
+    let result = try Tool.run("stat", "\(scenario.root)", "--maps", "--writers", "--pss")
+    let lines = result.output.split(separator: "\n")
+    let program = URL(fileURLWithPath: Scenario.path).lastPathComponent
+    for name in ["[stack]", " rw-p \(program)", " rw-p anonymous"] {
+      #expect(lines.contains { $0.hasSuffix(name) }, "\(name)")
+    }
+    #expect(lines.first?.contains("DIFFERS") == true)
+    // The child's 5 MiB, in its mapping.
+    #expect(lines.contains { $0.hasSuffix(" rw-p anonymous") && $0.contains("5 MiB  ") })
+  }
+
   @Test("CSV has a line for each process, with as many fields as there are names")
   func csv() throws {
     let scenario = try Scenario("fork", "10", "2", "0", "0")

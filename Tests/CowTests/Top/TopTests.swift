@@ -147,7 +147,8 @@ struct TopTests {
     let folder = try TemporaryFolder()
     let scenario = try Scenario("fork", "100", "1", "0", "0")
     let terminal = try TestTerminal(
-      "top", "\(scenario.root)", "--interval", "0.1", "--duty", "100", folder: folder.url)
+      "top", "\(scenario.root)", "--interval", "0.1", "--duty", "100", columns: 80,
+      folder: folder.url)
     try terminal.waitFor("accounting-scenarios: 2 processes")
     try terminal.type("r")
     try terminal.waitFor("recording to cow-")
