@@ -5,7 +5,7 @@ import Testing
 /// Figures without frame numbers beside those with: equal where they are called exact, within 2 %
 /// where they are estimates, and not less where they are bounds.
 @Suite(
-  "cow stat without privilege",
+  "cow stat without privilege", .enabled(if: showsFrames, "needs frame numbers"),
   .enabled(if: canActAsNobody, "needs root to act as an unprivileged user"))
 struct UnprivilegedStatTests {
   @Test(
