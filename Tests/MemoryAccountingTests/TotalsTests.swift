@@ -164,7 +164,7 @@ struct GroupTotalTests {
   }
 
   @Test(
-    "pages that a fork could not share are the child's copies; that they seem to be the parent's, too, is no exact figure",
+    "pages that a fork could not share are the child's; that they seem to be the parent's is an estimate",
     arguments: ["pinned", "wiped"])
   func keptPages(how: String) throws {
     let scenario = try Scenario("kept", how, "40")

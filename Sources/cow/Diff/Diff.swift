@@ -11,8 +11,8 @@ struct Diff: ParsableCommand {
 
       COPIED are pages that a process has to itself since the fork and its parent not, as a rule \
       because it wrote there (DIFFERS, where that is not known: the pages that are not its parent's \
-      any more), LEFT TO COPY is what is still copy-on-write at the end. Processes are the same if pid and start are; where none is in both, those of one \
-      name are compared.
+      any more), LEFT TO COPY is what is still copy-on-write at the end. Processes are the same if pid \
+      and start are; where none is in both, those of one name are compared.
       """)
 
   @Argument(help: "A recording, or a document of 'cow stat --json'.", completion: .file())
