@@ -138,6 +138,8 @@ void scenario_family(int argc, char **argv) {
   check(argc < 1, "arguments");
   size_t count = strtoul(argv[0], NULL, 10);
   struct pages pages = {allocate(count * page_size, 0), count, 1};
+  // Of small pages alone it can be estimated who has which.
+  madvise(pages.memory, count * page_size, MADV_NOHUGEPAGE);
   dirty(pages.memory, count, 1);
   report_range(pages.memory, count * page_size);
   start_child(nested, &pages);

@@ -138,7 +138,8 @@ static const struct {
     {"family", scenario_family},     {"later", scenario_later},
     {"mixed", scenario_mixed},       {"remapped", scenario_remapped},
     {"hugetlb", scenario_hugetlb},   {"memory-file", scenario_memory_file},
-    {"writers", scenario_writers},
+    {"writers", scenario_writers},   {"kept", scenario_kept},
+    {"split", scenario_split},
 };
 
 int main(int argc, char **argv) {

@@ -125,11 +125,13 @@ void scenario_file(int argc, char **argv) {
   start_child(dirty_pages, &pages);
 }
 
-/// readonly PAGES: written, then made read-only, as relocated data is; and shared with a child.
+/// readonly PAGES [FOLIO-BYTES]: written, then made read-only, as relocated data is; and shared with a child.
 void scenario_readonly(int argc, char **argv) {
   check(argc < 1, "arguments");
   size_t count = strtoul(argv[0], NULL, 10);
-  char *memory = allocate(count * page_size, 0);
+  size_t folio = argc > 1 ? strtoul(argv[1], NULL, 10) : 0;
+  char *memory = allocate(count * page_size, folio);
+  madvise(memory, count * page_size, folio ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
   dirty(memory, count, 1);
   check(mprotect(memory, count * page_size, PROT_READ) != 0, "mprotect");
   report_range(memory, count * page_size);
@@ -168,6 +170,7 @@ void scenario_reserved(int argc, char **argv) {
   check(argc < 2, "arguments");
   size_t size = strtoul(argv[0], NULL, 10), count = strtoul(argv[1], NULL, 10);
   char *memory = allocate(size, 0);
+  madvise(memory, size, MADV_NOHUGEPAGE);
   dirty(memory + size - count * page_size, count, 1);
   report_range(memory, size);
 }

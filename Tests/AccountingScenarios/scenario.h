@@ -65,5 +65,7 @@ void scenario_remapped(int argc, char **argv);
 void scenario_hugetlb(int argc, char **argv);
 void scenario_memory_file(int argc, char **argv);
 void scenario_writers(int argc, char **argv);
+void scenario_kept(int argc, char **argv);
+void scenario_split(int argc, char **argv);
 
 #endif

@@ -208,3 +208,18 @@ struct ProcessEntryTests {
     #expect(all.descendants(of: [77]).isEmpty)
   }
 }
+
+@Suite("VirtualMemoryEvents")
+struct VirtualMemoryEventsTests {
+  @Test(
+    "any page that went to swap space or came back is noticed, compressed and zero ones too",
+    arguments: ["pswpin", "pswpout", "zswpin", "zswpout", "swpin_zero", "swpout_zero"])
+  func swapping(name: String) {
+    let events = { (line: String) in
+      VirtualMemoryEvents(Array("nr_free_pages 17\nswap_ra 5\n\(line)\npgfault 1\n".utf8))
+    }
+    #expect(events("\(name) 1").haveSwapped)
+    #expect(!events("\(name) 0").haveSwapped)
+    #expect(!events("pswpinny 1").haveSwapped)
+  }
+}

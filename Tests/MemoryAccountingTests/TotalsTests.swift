@@ -132,7 +132,16 @@ struct GroupTotalTests {
     }
   }
 
-  @Test("who has written to a page is named where it is certain, and not otherwise")
+  /// Whether this machine may ever have swapped: own pages may have come back from there.
+  private static let mayHaveSwapped: Bool = {
+    let text = (try? String(contentsOfFile: "/proc/vmstat", encoding: .utf8)) ?? ""
+    return text.split(separator: "\n").contains { line in
+      let words = line.split(separator: " ")
+      return words[0].firstMatch(of: #/^(pswp|zswp|swp)(in|out)/#) != nil && words[1] != "0"
+    }
+  }()
+
+  @Test("whose own a page is is said where it is certain, and not otherwise")
   func writers() throws {
     let scenario = try Scenario("remapped", "400", "30")
     let child = try #require(
@@ -149,5 +158,45 @@ struct GroupTotalTests {
     #expect(parted.writers?.process.pages == 0)
     #expect(parted.writers?.parent.pages == 10)
     #expect(parted.writers?.unknown.pages == 50)
+    let known: Exactness = Self.mayHaveSwapped ? .estimate : .exact
+    #expect(parted.writers?.process.exactness == known)
+    #expect(parted.writers?.parent.exactness == .estimate)
+  }
+
+  @Test(
+    "pages that a fork could not share are the child's; that they seem to be the parent's is an estimate",
+    arguments: ["pinned", "wiped"])
+  func keptPages(how: String) throws {
+    let scenario = try Scenario("kept", how, "40")
+    let child = try #require(
+      try tree(scenario) { $0.findsWriters = true }[scenario.children[0]])
+    #expect(child.differing?.pages == 90)
+    #expect(child.writers?.process.pages == 70)
+    // The parent has made 20 of them its own.
+    let parent = try #require(child.writers?.parent)
+    #expect(parent.pages == 20 || parent.exactness == .estimate)
+    #expect(child.writers?.unknown.pages == 0)
+  }
+
+  @Test(
+    "a huge page is its owner's, all of it, which shows when it is split",
+    arguments: ["new", "left"])
+  func splitHugePage(which: String) throws {
+    let scenario = try Scenario("split", which)
+    let child = {
+      try #require(try self.tree(scenario) { $0.findsWriters = true }[scenario.children[0]])
+    }
+    let block = pageSize / 8
+    let huge = try child()
+    #expect(huge.differing?.pages == block)
+    #expect(huge.writers?.process.pages == 0)
+    #expect(huge.writers?.unknown.pages == (which == "new" ? block : 0))
+    try scenario.next()
+    let split = try child()
+    // Of what was never written to, newer kernels make zero pages, which are the same for both.
+    if which == "left" { #expect(split.differing?.pages == block) }
+    #expect(split.writers?.process.pages == split.differing?.pages)
+    #expect(split.writers?.parent.pages == split.differing?.pages)
+    #expect(split.writers?.unknown.pages == 0)
   }
 }

@@ -13,6 +13,8 @@ struct SystemMemory {
   let frameLimit: UInt64
   /// Whether any page of the machine is merged (KSM).
   let hasMergedPages: Bool
+  /// Whether any may have been since the machine was started.
+  let mayHaveMerged: Bool
   /// Whether any process of the machine maps anonymous memory with huge pages.
   let hasHugePages: Bool
   /// Whether any file's pages, or shared memory's, are mapped with huge pages.
@@ -20,8 +22,8 @@ struct SystemMemory {
   /// Whether the machine has explicit huge pages (hugetlb).
   let hasHugetlbPages: Bool
   let swap: SwapAreas
-  /// Whether any page has come back from swap space since the machine was started.
-  let hasSwappedIn: Bool
+  /// Whether any page has gone to swap space, or come back from it, since the machine was started.
+  let hasSwapped: Bool
 
   /// - Throws: `AccountingError` if /proc is not there.
   init() throws(AccountingError) {
@@ -48,12 +50,15 @@ struct SystemMemory {
     }
     frameLimit = showsFrames ? Self.endOfMemory() : 0
     hasMergedPages = ProcFile.number("/sys/kernel/mm/ksm/pages_shared") ?? 0 > 0
+    // Nothing is merged before it has been seen twice.
+    mayHaveMerged = hasMergedPages || ProcFile.number("/sys/kernel/mm/ksm/full_scans") ?? 0 > 0
     let memory = MemoryInformation.current()
     hasHugePages = memory.has("AnonHugePages:")
     hasHugeFilePages = memory.has("ShmemPmdMapped:") || memory.has("FilePmdMapped:")
     hasHugetlbPages = memory.has("Hugetlb:")
     swap = SwapAreas.current()
-    hasSwappedIn = Self.hasSwappedIn()
+    let events = (try? ProcFile.read("/proc/vmstat")).map(VirtualMemoryEvents.init)
+    hasSwapped = events?.haveSwapped ?? true
   }
 
   /// The end of the last zone of /proc/zoneinfo; of the largest machine that is likely (16 TiB) where
@@ -73,15 +78,4 @@ struct SystemMemory {
     }
     return end > 0 ? end : 1 << 44 / Kernel.pageSize
   }
-  /// What /proc/vmstat has as pswpin is not 0, or not known.
-  private static func hasSwappedIn() -> Bool {
-    guard let text = try? ProcFile.read("/proc/vmstat") else { return true }
-    var scanner = ByteScanner(text)
-    while !scanner.isAtEnd {
-      if scanner.word().elementsEqual("pswpin".utf8) { return scanner.decimal() ?? 1 > 0 }
-      scanner.skipLine()
-    }
-    return true
-  }
-
 }

@@ -25,8 +25,8 @@ public struct AccountingOptions: Sendable {
   /// leaves the processes alone; without, it reads smaps_rollup, which stops a process that maps or
   /// faults meanwhile, for some 2.5 ms a GiB.
   public var includesProportional = false
-  /// Whether it is found out, where it can be, who has written to the pages that differ between a process
-  /// and its parent; `Writers` says where that may be wrong. That reads /proc/kpageflags for each of them, and needs frame numbers.
+  /// Whether it is found out, where it can be, whose own the pages are that differ between a process and
+  /// its parent (`Writers`). That reads /proc/kpageflags for each of them, and needs frame numbers.
   public var findsWriters = false
 
   /// Makes options that count all memory and report whole processes.

@@ -43,7 +43,7 @@ final class AddressSpace {
   var settledSwap: UInt64 = 0
   var differingPages: UInt64 = 0
   var freshPages: UInt64 = 0
-  /// Differing pages by who is certain to have written to them since the fork.
+  /// Differing pages by whose own they are since the fork.
   var writers = WriterCounts()
   /// The differing pages of each mapping; empty unless mappings are counted.
   private(set) var partingByMapping: [MappingParting] = []

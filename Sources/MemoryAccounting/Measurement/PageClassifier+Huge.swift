@@ -68,7 +68,11 @@ extension PageClassifier {
     current.counts[state, protected: isProtected] += UInt64(entries.count)
     current.hasHugePages = true
     if isCompared {
-      for index in entries.indices { unsafe entries[index] |= PagemapEntry.sharingUnknown }
+      var marks = PagemapEntry.sharingUnknown
+      if mapping.kind != .privateWritable { marks |= PagemapEntry.readOnly }
+      // The kernel's own bit there is of no use.
+      let others = ~PagemapEntry.readOnly
+      for index in entries.indices { unsafe entries[index] = entries[index] & others | marks }
     }
     if let cells = space.cells {
       for index in entries.indices {

@@ -98,18 +98,17 @@ struct TreeReport {
   ) -> Writers? {
     guard session.writers != nil else { return nil }
     // A page that comes back from swap space to the last of its sharers, or that is parted from its
-    // equals, gets the mark without a write.
+    // equals, gets the mark and is the one that it was. The swap space may be gone since then.
     let system = session.system
     let isMerged =
-      system.hasMergedPages && (space.mayHaveMergedPages || origin.mayHaveMergedPages)
-    let isSwapped = !system.swap.isEmpty && system.hasSwappedIn
-    let exactness: Exactness = isSwapped || isMerged ? .estimate : .exact
-    let figure = { (pages: UInt64) in
+      system.mayHaveMerged && (space.mayHaveMergedPages || origin.mayHaveMergedPages)
+    let exactness: Exactness = system.hasSwapped || isMerged ? .estimate : .exact
+    let figure = { (pages: UInt64, exactness: Exactness) in
       MemoryFigure(bytes: pages * Kernel.pageSize, exactness: exactness)
     }
     return Writers(
-      process: figure(counts.here), parent: figure(counts.origin),
-      unknown: figure(counts.somebody))
+      process: figure(counts.here, exactness), parent: figure(counts.origin, .estimate),
+      unknown: figure(counts.somebody, exactness))
   }
 
   private func freed(_ space: AddressSpace) -> FreedMemory {

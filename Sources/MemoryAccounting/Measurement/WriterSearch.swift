@@ -1,11 +1,14 @@
-/// Finds out who has written to pages that differ between a process and the one that it was forked from.
+/// Finds out whose own the pages are that differ between a process and the one that it was forked from.
 ///
-/// A fork takes the mark from every anonymous page that says that it belongs to one process alone
-/// (PG_anon_exclusive, shown as bit 34 of /proc/kpageflags); a write gives it to the page written to.
-/// So whoever has a page with the mark has written to it since it last forked or was forked, and that is
-/// no longer ago than the fork that made the two. A page without it may have been written to and shared
-/// by a later fork: of that nothing is said, nor of pages of large folios, of which the file shows the
-/// first one's flags only.
+/// A fork takes the mark from every anonymous page that it shares and that says that it belongs to one
+/// process alone (PG_anon_exclusive, shown as bit 34 of /proc/kpageflags). A page gets the mark by being
+/// made for one process, be it for a write, for a fork that may not share it (it is pinned) or for a pin,
+/// and by a write of the last that has it. So a page of the *child* with the mark is the child's own since
+/// the fork, or by the fork. A page of the *parent* with the mark is its own since the fork, or was not
+/// shared by it: pinned (`folio_needs_cow_for_dma()`), or kept from children. Whether a page was ever
+/// pinned the kernel does not tell. A page without the mark may have been made and then shared by a later
+/// fork: of that nothing is said, nor of pages of large folios, of which the file shows the first one's
+/// flags only. When a huge page is split, every page of it inherits its mark.
 final class WriterSearch {
   private static let anonymous = UInt64(1) << 12
   private static let large = UInt64(1) << 15 | UInt64(1) << 16
@@ -24,15 +27,15 @@ final class WriterSearch {
     others = FrameBlock(second)
   }
 
-  /// What is known of who wrote to a page of a space and the different one of its origin.
+  /// What is known of whose own a page of a space is, and the different one of its origin.
   func compare(_ mine: UInt64, _ theirs: UInt64) -> WriterCounts {
-    let isMine = isWritten(mine, own)
-    let isTheirs = isWritten(theirs, others)
+    let isMine = isOwn(mine, own)
+    let isTheirs = isOwn(theirs, others)
     return WriterCounts(
       here: isMine ? 1 : 0, origin: isTheirs ? 1 : 0, somebody: isMine || isTheirs ? 0 : 1)
   }
 
-  private func isWritten(_ entry: UInt64, _ file: FrameBlock) -> Bool {
+  private func isOwn(_ entry: UInt64, _ file: FrameBlock) -> Bool {
     let kind = PagemapEntry.present | PagemapEntry.file | PagemapEntry.zero
     guard entry & kind == PagemapEntry.present else { return false }
     let flags = file[entry & PagemapEntry.frameMask]
@@ -41,7 +44,7 @@ final class WriterSearch {
   }
 }
 
-/// Pages that differ from the origin's, by who has written to them.
+/// Pages that differ from the origin's, by whose own they are.
 struct WriterCounts {
   var here: UInt64 = 0
   var origin: UInt64 = 0

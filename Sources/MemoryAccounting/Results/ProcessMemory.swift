@@ -25,7 +25,7 @@ public struct MappingMemory: Codable, Sendable, Hashable {
   public let memory: MemoryBreakdown
   /// Pages that are not the parent's; as for the process.
   public let differing: MemoryFigure?
-  /// Who has written to those; as for the process.
+  /// Whose own those are; as for the process.
   public let writers: Writers?
 }
 
@@ -43,15 +43,15 @@ public struct ProcessMemory: Codable, Sendable, Identifiable {
   public let memory: MemoryBreakdown
   /// Pages that are not the ones that the parent has at the same addresses of the same memory.
   ///
-  /// One of the two has written there since the fork, or mapped new memory: that they differ says
-  /// nothing of who did. `nil` unless the parent was read too and neither has started another program
-  /// since.
+  /// One of the two has written there since the fork, or mapped new memory, or the page was pinned at the
+  /// fork and copied for that: that they differ says nothing of who did. `nil` unless the parent was read
+  /// too and neither has started another program since.
   public let differing: MemoryFigure?
   /// Pages of the process's own where its parent has none, or something else, mapped; `nil` as for
   /// `differing`.
   public let fresh: MemoryFigure?
-  /// Who has written to the pages that differ; `nil` unless that was asked for and frame numbers are
-  /// shown, and as for `differing`.
+  /// Whose own the pages are that differ, as a rule by writing to them; `nil` unless that was asked for and
+  /// frame numbers are shown, and as for `differing`.
   public let writers: Writers?
   /// The proportional set sizes; `nil` unless they were asked for.
   public let proportional: ProportionalMemory?

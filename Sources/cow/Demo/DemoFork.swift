@@ -80,7 +80,7 @@ struct DemoFork: ParsableCommand {
     let tree = try accounting { () throws(AccountingError) in try ProcessTree(pids: pids) }
     let style = Style(isEnabled: Terminal.hasColors)
     let table = StatTable(tree, order: nil, units: units, style: style)
-    try StandardOutput.write(table.text(includingMappings: false))
+    try StandardOutput.write(table.text())
   }
 
   /// Compares the figures of the shared memory alone with the known answer; returns them in words.

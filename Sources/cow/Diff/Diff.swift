@@ -9,10 +9,10 @@ struct Diff: ParsableCommand {
       are compared too). Of one recording, its first and last sample are compared; of two files, the \
       last of each.
 
-      COPIED is what a process wrote to and was copied for that (DIFFERS, where that is not known: \
-      the pages that are not its parent's any more), LEFT TO COPY what is still copy-on-write at the \
-      end. Processes are the same if pid and start are; where none is in both, those of one \
-      name are compared.
+      COPIED are pages that a process has to itself since the fork and its parent not, as a rule \
+      because it wrote there (DIFFERS, where that is not known: the pages that are not its parent's \
+      any more), LEFT TO COPY is what is still copy-on-write at the end. Processes are the same if pid \
+      and start are; where none is in both, those of one name are compared.
       """)
 
   @Argument(help: "A recording, or a document of 'cow stat --json'.", completion: .file())

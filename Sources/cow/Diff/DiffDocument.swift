@@ -12,11 +12,11 @@ struct DiffDocument: Encodable {
     try container.encode(difference.seconds, forKey: "seconds")
     try container.encode(difference.matching, forKey: "matchedBy")
     try container.encode(Change(difference.total), forKey: "total")
-    try container.encode(difference.processes.map(Process.init), forKey: "processes")
+    try container.encode(difference.processes.map(ProcessChange.init), forKey: "processes")
   }
 
-  private struct Process: Encodable {
-    let process: SampleDifference.Process
+  private struct ProcessChange: Encodable {
+    let process: ProcessDifference
 
     func encode(to encoder: any Encoder) throws {
       var container = encoder.container(keyedBy: Name.self)
@@ -24,12 +24,12 @@ struct DiffDocument: Encodable {
       try container.encode(process.name, forKey: "name")
       try container.encode(process.fate, forKey: "fate")
       try container.encode(Change(process.change), forKey: "figures")
-      try container.encode(process.mappings.map(Mapping.init), forKey: "mappings")
+      try container.encode(process.mappings.map(MappingChange.init), forKey: "mappings")
     }
   }
 
-  private struct Mapping: Encodable {
-    let mapping: SampleDifference.Mapping
+  private struct MappingChange: Encodable {
+    let mapping: MappingDifference
 
     func encode(to encoder: any Encoder) throws {
       var container = encoder.container(keyedBy: Name.self)

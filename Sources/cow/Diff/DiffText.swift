@@ -7,7 +7,8 @@ struct DiffText {
   private let style: Style
   private let columns: Int
   private let mappingLimit: Int
-  /// What processes wrote to, if the samples say so; else what differs from their parents'.
+  /// What processes have of their own since the fork, if the samples say so; else what differs from their
+  /// parents'.
   private let copied: String
   private let copiedTitle: String
 
@@ -20,9 +21,9 @@ struct DiffText {
     self.columns = max(columns, 60)
     self.mappingLimit = mappingLimit
     let knowsWriters = difference.processes.contains {
-      $0.change.names.contains(SavedFigures.written)
+      $0.change.names.contains(SavedFigures.copied)
     }
-    copied = knowsWriters ? SavedFigures.written : SavedFigures.differing
+    copied = knowsWriters ? SavedFigures.copied : SavedFigures.differing
     copiedTitle = knowsWriters ? "COPIED" : "DIFFERS"
   }
 
@@ -47,8 +48,9 @@ struct DiffText {
     var lines: [String] = []
     if let change = total[SavedFigures.used], let after = total.after(SavedFigures.used) {
       lines.append(
-        "really used \(units.text(after)), \(units.text(difference: change))"
-          + perMinute(change, " (", ")") + mark(total, SavedFigures.used))
+        "really used \(mark(total, SavedFigures.used))\(units.text(after)), "
+          + (change == 0
+            ? "as before" : units.text(difference: change) + perMinute(change, " (", ")")))
     }
     if let left = total.after(SavedFigures.leftToCopy) {
       lines.append("left to copy at most \(units.text(left))" + timeLeft(left))
@@ -68,7 +70,13 @@ struct DiffText {
   }
 
   private var processTable: [String] {
-    let changed = difference.processes.filter { $0.fate != .stayed || $0.change.isChange }
+    let shown = [
+      SavedFigures.resident, SavedFigures.private, copied, SavedFigures.copyOnWrite,
+    ]
+    let changed = difference.processes.filter { process in
+      process.fate != .stayed
+        || shown.contains { process.change.names.contains($0) && process.change[$0] != 0 }
+    }
     let rows = changed.map { process -> [String] in
       [
         process.pid.map(String.init) ?? "",
@@ -88,7 +96,7 @@ struct DiffText {
   }
 
   private var mappingTable: [String] {
-    var all: [(pid: Int32, mapping: SampleDifference.Mapping)] = []
+    var all: [(pid: Int32, mapping: MappingDifference)] = []
     for process in difference.processes {
       for mapping in process.mappings where amountCopied(mapping) != 0 || mappingLimit == .max {
         all.append((process.pid ?? 0, mapping))
@@ -118,13 +126,14 @@ struct DiffText {
     table.enumerated().map { $0 == 0 ? style.bold($1) : $1 }
   }
 
-  private func amountCopied(_ mapping: SampleDifference.Mapping) -> Int64 {
+  private func amountCopied(_ mapping: MappingDifference) -> Int64 {
     mapping.change[copied] ?? 0
   }
 
   private func cell(_ change: FigureChange, _ name: String) -> String {
     if !change.names.contains(name) { return "-" }
-    return change[name].map { mark(change, name) + units.text(difference: $0) } ?? "denied"
+    return change[name].map { ($0 == 0 ? "" : mark(change, name)) + units.text(difference: $0) }
+      ?? "denied"
   }
 
   private func amount(_ change: FigureChange, _ name: String) -> String {
@@ -159,7 +168,7 @@ extension SavedFigures {
   // The names of the figures that `cow diff` shows, as `cow stat --json` has them.
   static let resident = "residentBytes"
   static let `private` = "privateBytes"
-  static let written = "writtenBytes"
+  static let copied = "copiedBytes"
   static let differing = "differingBytes"
   static let copyOnWrite = "copyOnWriteBytes"
   static let used = "distinctBytes"

@@ -13,23 +13,6 @@ struct SampleDifference {
     case name
   }
 
-  struct Mapping {
-    let start: UInt64
-    let name: String
-    let fate: Fate
-    let change: FigureChange
-  }
-
-  struct Process {
-    /// `nil` where processes are put together by name.
-    let pid: Int32?
-    let name: String
-    let fate: Fate
-    let change: FigureChange
-    /// The mappings whose figures changed.
-    let mappings: [Mapping]
-  }
-
   let from: SavedSample
   let to: SavedSample
   let matching: Matching
@@ -37,7 +20,7 @@ struct SampleDifference {
   let seconds: Double?
   let total: FigureChange
   /// All processes of both, those of the later sample first, in its order.
-  let processes: [Process]
+  let processes: [ProcessDifference]
 
   init(from: SavedSample, to: SavedSample) {
     self.from = from
@@ -70,8 +53,8 @@ struct SampleDifference {
 
   private static func process(
     _ from: SavedSample.Process?, _ to: SavedSample.Process?
-  ) -> Process {
-    Process(
+  ) -> ProcessDifference {
+    ProcessDifference(
       pid: to?.pid ?? from?.pid, name: to?.name ?? from?.name ?? "",
       fate: from == nil ? .appeared : to == nil ? .ended : .stayed,
       change: FigureChange(from: from?.figures, to: to?.figures),
@@ -82,7 +65,7 @@ struct SampleDifference {
   /// its last (the stack grows at its start).
   private static func mappings(
     _ from: [SavedSample.Mapping], _ to: [SavedSample.Mapping]
-  ) -> [Mapping] {
+  ) -> [MappingDifference] {
     var byStart: [UInt64: Int] = [:]
     var byEnd: [UInt64: Int] = [:]
     for (index, mapping) in from.enumerated() {
@@ -90,7 +73,7 @@ struct SampleDifference {
       byEnd[mapping.end] = index
     }
     var isMatched = Array(repeating: false, count: from.count)
-    var changed: [Mapping] = []
+    var changed: [MappingDifference] = []
     for mapping in to {
       let match = [byStart[mapping.start], byEnd[mapping.end]].compactMap { $0 }
         .first { from[$0].name == mapping.name && !isMatched[$0] }
@@ -98,13 +81,13 @@ struct SampleDifference {
       let change = FigureChange(from: match.map { from[$0].figures }, to: mapping.figures)
       guard change.isChange else { continue }
       changed.append(
-        Mapping(
+        MappingDifference(
           start: mapping.start, name: mapping.name, fate: match == nil ? .appeared : .stayed,
           change: change))
     }
     for (index, mapping) in from.enumerated() where !isMatched[index] {
       changed.append(
-        Mapping(
+        MappingDifference(
           start: mapping.start, name: mapping.name, fate: .ended,
           change: FigureChange(from: mapping.figures, to: nil)))
     }
@@ -113,16 +96,35 @@ struct SampleDifference {
 
   private static func byName(
     _ from: [SavedSample.Process], _ to: [SavedSample.Process]
-  ) -> [Process] {
+  ) -> [ProcessDifference] {
     let sums = { (processes: [SavedSample.Process]) in
       Dictionary(processes.map { ($0.name, $0.figures) }, uniquingKeysWith: +)
     }
     let (earlier, later) = (sums(from), sums(to))
     return Set(earlier.keys).union(later.keys).sorted().map { name in
-      Process(
+      ProcessDifference(
         pid: nil, name: name,
         fate: earlier[name] == nil ? .appeared : later[name] == nil ? .ended : .stayed,
         change: FigureChange(from: earlier[name], to: later[name]), mappings: [])
     }
   }
+}
+
+/// What changed of a mapping.
+struct MappingDifference {
+  let start: UInt64
+  let name: String
+  let fate: SampleDifference.Fate
+  let change: FigureChange
+}
+
+/// What changed of a process.
+struct ProcessDifference {
+  /// `nil` where processes are put together by name.
+  let pid: Int32?
+  let name: String
+  let fate: SampleDifference.Fate
+  let change: FigureChange
+  /// The mappings whose figures changed.
+  let mappings: [MappingDifference]
 }

@@ -3,7 +3,7 @@ internal import MemoryAccounting
 /// The figures of groups of processes as metrics. There are as many series as groups, whose number is
 /// bounded; no pid is among the labels.
 struct GroupMetrics {
-  private struct Group {
+  private struct Series {
     let name: String
     let used: MemoryFigure?
     let swap: MemoryFigure?
@@ -15,7 +15,7 @@ struct GroupMetrics {
   }
 
   private let key: GroupKey
-  private var groups: [Group]
+  private var groups: [Series]
 
   /// Takes the groups of a measurement. If they are more than `limit`, the smallest are measured once
   /// more, together, as the group "(other)".
@@ -24,13 +24,13 @@ struct GroupMetrics {
     let byPid = Dictionary(
       tree.processes.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
     groups = tree.groups.map { group in
-      Group(
+      Series(
         name: key.title(of: group.name), used: group.total?.distinct, swap: group.total?.swap,
         freed: group.total?.freed.certain, memory: group.memory,
         proportional: group.proportional?.resident,
         processes: group.pids.compactMap { byPid[$0] })
     }
-    let size = { (group: Group) in group.used?.bytes ?? 0 }
+    let size = { (group: Series) in group.used?.bytes ?? 0 }
     groups.sort { (size($1), $0.name) < (size($0), $1.name) }
     guard groups.count > limit else { return }
     let rest = groups[(limit - 1)...]
@@ -41,7 +41,7 @@ struct GroupMetrics {
     let shares = rest.compactMap(\.proportional)
     groups.removeLast(rest.count)
     groups.append(
-      Group(
+      Series(
         name: Self.other, used: together.total.distinct, swap: together.total.swap, freed: nil,
         memory: together.total.memory,
         proportional: shares.isEmpty ? nil : shares.reduce(MemoryFigure(bytes: 0), +),
@@ -53,7 +53,7 @@ struct GroupMetrics {
   /// `seconds` is how long it took to measure it all.
   func text(seconds: Double) -> String {
     var text = PrometheusText()
-    let add = { (name: String, help: String, figure: (Group) -> MemoryFigure?) in
+    let add = { (name: String, help: String, figure: (Series) -> MemoryFigure?) in
       text.add(gauge(name, help) { figure($0)?.bytes.map { Double($0) } })
     }
     add("cow_memory_used_bytes", "Memory really used: different pages, each counted once.") {
@@ -93,13 +93,13 @@ struct GroupMetrics {
   }
 
   private func gauge(
-    _ name: String, _ help: String, _ value: (Group) -> Double?
+    _ name: String, _ help: String, _ value: (Series) -> Double?
   ) -> PrometheusText.Gauge {
     PrometheusText.Gauge(
       name: name, help: help, samples: groups.map { ([(key.rawValue, $0.name)], value($0)) })
   }
 
-  private static func count(_ group: Group, _ condition: ProcessCondition) -> Double {
+  private static func count(_ group: Series, _ condition: ProcessCondition) -> Double {
     Double(group.processes.count { $0.condition == condition })
   }
 }

@@ -10,10 +10,12 @@ struct Stat: ParsableCommand {
       descendants. USS are the pages that no other process maps. COW would be copied on the next \
       write; PRIVATE is anonymous memory of one process alone; SHARED is shared, and nobody would \
       copy it (files, shared memory): the three are RES and HUGETLB. ZERO are zero pages, which use \
-      no memory until they are written to. DIFFERS are the pages that are not the parent's at the same addresses \
-      (whichever of the two has written), FRESH those that the parent has not at all.
+      no memory until they are written to. DIFFERS are the pages that are not the parent's at the \
+      same addresses (whichever of the two has written), FRESH those that the parent has not at all. \
+      With --writers, COPIED are those of DIFFERS that the process has to itself since the fork, and \
+      PARENT those that its parent has; a page may be both.
 
-      '~' marks an estimate, '≤' a bound: run as root, the figures are exact. The last line counts \
+      '~' marks an estimate: run as root, the figures are exact, but for PARENT. The last line counts \
       each page once, however many processes map it.
       """)
 
@@ -27,9 +29,9 @@ struct Stat: ParsableCommand {
 
   @Flag(
     help: """
-      Show who wrote to the pages that differ, the process or its parent (root only). Pages that were \
-      pinned for input or output at the fork, or that the kernel put into huge pages and split again, \
-      count as written to.
+      Show whose the pages are that differ, the process's (COPIED) or its parent's (PARENT): as a \
+      rule, whoever wrote there (root only). All of a huge page is whose who wrote to any of it. PARENT \
+      is an estimate: pages that were pinned for input or output at the fork look the same.
       """)
   var writers = false
 
@@ -104,8 +106,9 @@ struct Stat: ParsableCommand {
       try StandardOutput.write(table.text())
     } else if obstacle == nil {
       let table = StatTable(
-        tree, order: sort, units: units, style: Style(isEnabled: Terminal.hasColors))
-      try StandardOutput.write(table.text(includingMappings: maps))
+        tree, order: sort, units: units, style: Style(isEnabled: Terminal.hasColors),
+        width: Terminal.isTerminal ? Terminal.size?.columns ?? 80 : 100, includingMappings: maps)
+      try StandardOutput.write(table.text())
     }
     if let obstacle { throw obstacle.error }
   }

@@ -1,6 +1,7 @@
 internal import MemoryAccounting
 
-/// The table of `cow stat`: at most 100 columns wide, the tree of processes at its right.
+/// The table of `cow stat`: as wide as the terminal, 100 columns where there is none, and wider where
+/// that is too narrow for names; the tree of processes, or its mappings, at its right.
 struct StatTable {
   private let tree: ProcessTree
   private let forest: ProcessForest
@@ -14,17 +15,29 @@ struct StatTable {
     var memory: KeyPath<MemoryBreakdown, MemoryFigure>?
     /// The figure of a process that not every process has.
     var process: KeyPath<ProcessMemory, MemoryFigure?>?
+    /// The same of a mapping.
+    var mapping: KeyPath<MappingMemory, MemoryFigure?>?
     var style: (Style) -> (String) -> String = { _ in { $0 } }
 
     func figure(of process: ProcessMemory) -> MemoryFigure? {
       memory.map { process.memory[keyPath: $0] } ?? self.process.flatMap { process[keyPath: $0] }
     }
+
+    func figure(of mapping: MappingMemory) -> MemoryFigure? {
+      memory.map { mapping.memory[keyPath: $0] } ?? self.mapping.flatMap { mapping[keyPath: $0] }
+    }
   }
 
-  private static let width = 100
+  private let width: Int
+  private let includesMappings: Bool
 
-  init(_ tree: ProcessTree, order: StatOrder?, units: ByteUnit, style: Style) {
+  init(
+    _ tree: ProcessTree, order: StatOrder?, units: ByteUnit, style: Style, width: Int = 100,
+    includingMappings includesMappings: Bool = false
+  ) {
     self.tree = tree
+    self.width = width
+    self.includesMappings = includesMappings
     self.units = units
     self.style = style
     forest = ProcessForest(tree.processes, order: order)
@@ -39,7 +52,8 @@ struct StatTable {
     if tree.processes.contains(where: { $0.proportional != nil }) {
       columns.insert(Column(title: "PSS", process: \.proportional?.resident), at: 2)
     }
-    if forest.rows.contains(where: \.hasChildren) {
+    // What only processes have leaves its room to the names of mappings.
+    if !includesMappings, forest.rows.contains(where: \.hasChildren) {
       columns.insert(Column(title: "TREE", process: \.subtree?.distinct), at: 1)
     }
     let total = tree.total.memory
@@ -52,12 +66,14 @@ struct StatTable {
     }
     if total.swapped.bytes != 0 { columns.append(Column(title: "SWAP", memory: \.swapped)) }
     if tree.processes.contains(where: { $0.differing != nil }) {
-      columns.append(Column(title: "DIFFERS", process: \.differing))
-      columns.append(Column(title: "FRESH", process: \.fresh))
+      columns.append(Column(title: "DIFFERS", process: \.differing, mapping: \.differing))
+      if !includesMappings { columns.append(Column(title: "FRESH", process: \.fresh)) }
     }
     if tree.processes.contains(where: { $0.writers != nil }) {
-      columns.append(Column(title: "WROTE", process: \.writers?.process))
-      columns.append(Column(title: "PARENT", process: \.writers?.parent))
+      columns.append(
+        Column(title: "COPIED", process: \.writers?.process, mapping: \.writers?.process))
+      columns.append(
+        Column(title: "PARENT", process: \.writers?.parent, mapping: \.writers?.parent))
     }
     if tree.processes.contains(where: { $0.proportional?.swapped.bytes ?? 0 > 0 }) {
       columns.append(Column(title: "SWAPPSS", process: \.proportional?.swapped))
@@ -66,19 +82,19 @@ struct StatTable {
   }
 
   /// The whole table, with the sentence that sums it up.
-  func text(includingMappings: Bool) -> String {
+  func text() -> String {
     let cells = forest.rows.map { row in
       columns.map { cell($0.figure(of: row.process), row.process) }
     }
     let mappings =
-      includingMappings ? forest.rows.map { $0.process.mappings.map(mappingCells) } : []
+      includesMappings ? forest.rows.map { $0.process.mappings.map(mappingCells) } : []
     let all = cells + mappings.joined()
     let widths = columns.enumerated().map { index, column in
       all.reduce(column.title.count) { max($0, $1[index].count) }
     }
     let pidWidth = forest.rows.reduce(3) { max($0, String($1.process.id).count) }
     let used = pidWidth + widths.reduce(0) { $0 + $1 + 2 } + 2
-    let room = max(Self.width - used, 12)
+    let room = max(width - used, includesMappings ? 40 : 16)
 
     var lines: [String] = []
     let titles = zip(columns, widths).map { "  " + padded($0.title, $1) }.joined()
@@ -87,8 +103,8 @@ struct StatTable {
       lines.append(
         padded(String(row.process.id), pidWidth) + numbers(cells[index], widths)
           + "  " + style.dim(fitted(row.branches, room))
-          + fitted(name(of: row.process), max(room - row.branches.count, 1)))
-      guard includingMappings else { continue }
+          + fitted(name(of: row.process), max(room - row.branches.count, 10)))
+      guard includesMappings else { continue }
       for (mapping, cells) in zip(row.process.mappings, mappings[index]) {
         lines.append(
           padded("", pidWidth) + numbers(cells, widths) + "  " + describe(mapping, room))
@@ -113,13 +129,12 @@ struct StatTable {
 
   private func text(_ figure: MemoryFigure) -> String {
     guard let bytes = figure.bytes else { return "denied" }
-    return (figure.exactness == .estimate ? "~" : "") + units.text(bytes)
+    return figure.exactness.mark + units.text(bytes)
   }
 
   private func mappingCells(_ mapping: MappingMemory) -> [String] {
     columns.map { column in
-      guard let memory = column.memory else { return "" }
-      return text(mapping.memory[keyPath: memory])
+      column.figure(of: mapping).map(text) ?? ""
     }
   }
 

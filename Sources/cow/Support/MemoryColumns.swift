@@ -12,3 +12,14 @@ extension MemoryBreakdown {
   /// Pages that several processes have, and that none of them would copy.
   var sharedColumn: MemoryFigure { shared + sharedReadOnly }
 }
+
+extension Exactness {
+  /// What is put in front of an amount.
+  var mark: String {
+    switch self {
+    case .exact, .denied: ""
+    case .estimate: "~"
+    case .bound: "≤"
+    }
+  }
+}

@@ -1,11 +1,4 @@
-internal import ArgumentParser
 internal import SystemPackage
-
-#if canImport(Glibc)
-  internal import Glibc
-#elseif canImport(Musl)
-  internal import Musl
-#endif
 
 /// The exit codes that `cow` uses: those of `sysexits.h`, so that a script can tell bad input from
 /// a lack of permission.
@@ -46,28 +39,12 @@ struct ToolError: Error {
   /// Whoever read our output has read enough, as `head` does: no failure that anyone wants to hear of.
   static let readerGone = ToolError(isReaderGone: true)
 
-  private let isReaderGone: Bool
+  let isReaderGone: Bool
 
   private init(isReaderGone: Bool) {
     exitCode = .inputOutput
     message = "the reader of the output has gone"
     self.isReaderGone = isReaderGone
-  }
-
-  /// Ends the process as the error asks: one line on standard error and its exit code.
-  ///
-  /// Requests for help are not failures and go to standard output, as the argument parser has them.
-  static func exit(for error: any Error) -> Never {
-    if let error = error as? ToolError {
-      if error.isReaderGone { endQuietly() }
-      report(error.message)
-      terminate(error.exitCode.rawValue)
-    }
-    let code = Cow.exitCode(for: error)
-    if code.isSuccess { Cow.exit(withError: error) }
-    let message = Cow.message(for: error)
-    if !message.isEmpty { report(message) }
-    terminate(code.rawValue)
   }
 
   /// Writes one line to standard error; a line that cannot be written is lost, there is nowhere
@@ -77,13 +54,3 @@ struct ToolError: Error {
     _ = try? FileDescriptor.standardError.writeAll("cow: \(line)\n".utf8)
   }
 }
-
-/// Ends as any program does whose reader has gone: by `SIGPIPE`, which was ignored until now.
-private func endQuietly() -> Never {
-  _ = signal(SIGPIPE, SIG_DFL)
-  _ = raise(SIGPIPE)
-  terminate(SystemExit.inputOutput.rawValue)
-}
-
-/// `exit(3)`, under a name that does not hide behind the member functions called `exit`.
-private func terminate(_ code: Int32) -> Never { exit(code) }

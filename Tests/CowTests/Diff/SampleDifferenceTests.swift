@@ -85,6 +85,20 @@ struct SampleDifferenceTests {
     #expect(difference.processes[1].fate == .appeared)
   }
 
+  @Test("a process is not shown for what is not shown of it")
+  func unshownChanges() throws {
+    let after = process(1).replacing(#""estimates""#, with: #""proportionalBytes":1,"estimates""#)
+    let difference = SampleDifference(
+      from: try sample(10, [process(1), process(2)].joined(separator: ",")),
+      to: try sample(10, [after, process(2, bytes: 7)].joined(separator: ",")))
+    #expect(difference.processes[0].change.isChange)
+    let text = DiffText(
+      difference, units: .auto, style: Style(isEnabled: false), columns: 100, mappingLimit: 10)
+    #expect(text.lines.contains("1 process did not change"))
+    #expect(text.lines.contains { $0.hasPrefix("  2 ") && $0.contains("+7 B") })
+    #expect(text.lines.contains("really used 10 B, as before"))
+  }
+
   @Test("a moment of a recording is the latest sample that is no later")
   func moments() throws {
     let folder = try TemporaryFolder()

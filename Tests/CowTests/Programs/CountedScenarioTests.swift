@@ -7,6 +7,7 @@ import Testing
 @Suite(
   "cow stat beside an independent count",
   .enabled(if: PageCount.obstacle == nil, "needs \(PageCount.obstacle ?? "")"),
+  .enabled(if: showsFrames, "needs frame numbers"),
   .enabled(if: canActAsNobody, "needs to run programs as an unprivileged user"))
 struct CountedScenarioTests {
   @Test(

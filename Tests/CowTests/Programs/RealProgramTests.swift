@@ -8,6 +8,7 @@ import Testing
 @Suite(
   "cow stat beside an independent count of real programs", .serialized,
   .enabled(if: PageCount.obstacle == nil, "needs \(PageCount.obstacle ?? "")"),
+  .enabled(if: showsFrames, "needs frame numbers"),
   .enabled(if: canActAsNobody, "needs to run programs as an unprivileged user"))
 struct RealProgramTests {
   @Test(

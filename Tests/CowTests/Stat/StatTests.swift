@@ -84,6 +84,39 @@ struct StatTests {
     #expect(table.contains("[stack]"))
   }
 
+  @Test("a mapping's name is there whatever columns there are, and so is what differs in it")
+  func mappingNames() throws {
+    let scenario = try Scenario("fork", "2560", "1", "1", "1280")
+    let result = try Tool.run("stat", "\(scenario.root)", "--maps", "--writers", "--pss")
+    let lines = result.output.split(separator: "\n")
+    let program = URL(fileURLWithPath: Scenario.path).lastPathComponent
+    for name in ["[stack]", " rw-p \(program)", " rw-p anonymous"] {
+      #expect(lines.contains { $0.hasSuffix(name) }, "\(name)")
+    }
+    #expect(lines.first?.contains("DIFFERS") == true)
+    // The child's 5 MiB, in its mapping.
+    #expect(lines.contains { $0.hasSuffix(" rw-p anonymous") && $0.contains("5 MiB  ") })
+  }
+
+  @Test(
+    "whose own the pages are that differ is said in each mapping, and that the parent's is an estimate",
+    .enabled(if: showsFrames, "needs frame numbers"))
+  func writers() throws {
+    let scenario = try Scenario("kept", "wiped", "40")
+    let report = try StatReport(
+      try Tool.run("stat", "\(scenario.root)", "--maps", "--writers", "--json").output)
+    let mapping = try #require(
+      report[scenario.children[0]]?.mappings?.first { $0.start == scenario.range.lowerBound })
+    let page = UInt64(sysconf(Int32(_SC_PAGESIZE)))
+    // The 40 that the child did not get are one mapping.
+    #expect(mapping.end - mapping.start == 40 * page)
+    #expect(mapping.differingBytes == 40 * page)
+    #expect(mapping.copiedBytes == 40 * page)
+    #expect(mapping.estimates?.contains("copiedByParentBytes") == true)
+    let plain = try StatReport(try Tool.run("stat", "\(scenario.root)", "--json").output)
+    #expect(plain[scenario.children[0]]?.copiedBytes == nil)
+  }
+
   @Test("CSV has a line for each process, with as many fields as there are names")
   func csv() throws {
     let scenario = try Scenario("fork", "10", "2", "0", "0")

@@ -5,7 +5,7 @@ import Testing
 /// Figures without frame numbers beside those with: equal where they are called exact, within 2 %
 /// where they are estimates, and not less where they are bounds.
 @Suite(
-  "cow stat without privilege",
+  "cow stat without privilege", .enabled(if: showsFrames, "needs frame numbers"),
   .enabled(if: canActAsNobody, "needs root to act as an unprivileged user"))
 struct UnprivilegedStatTests {
   @Test(
@@ -14,6 +14,7 @@ struct UnprivilegedStatTests {
       ["fork", "2560", "20", "10", "1280"], ["fork", "2560", "3", "3", "2560"],
       ["sparse", "2560", "16", "2097152"], ["zero", "512", "0"], ["zero", "1024", "1"],
       ["clone", "2560"], ["gone", "2560", "3"], ["exec", "2560"], ["readonly", "2560"],
+      ["readonly", "2560", "2097152"],
       ["shared", "2560"], ["family", "2560"], ["mappings", "5000"],
       ["protected", "anonymous", "2560", "1000"], ["protected", "shared", "2560", "1000"],
       ["protected", "unpopulated", "2560", "2000"], ["protected", "guard", "2560", "1000"],

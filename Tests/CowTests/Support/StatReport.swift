@@ -22,6 +22,7 @@ struct StatReport: Decodable {
     let differingBytes: UInt64?
     let freshBytes: UInt64?
     let userfaultProtectedBytes: UInt64?
+    let copiedBytes: UInt64?
     let mappings: [Mapping]?
   }
 
@@ -33,6 +34,9 @@ struct StatReport: Decodable {
     let copyOnWriteBytes: UInt64?
     let privateBytes: UInt64?
     let swappedBytes: UInt64?
+    let differingBytes: UInt64?
+    let copiedBytes: UInt64?
+    let estimates: [String]?
   }
 
   struct Total: Decodable {

@@ -1,4 +1,5 @@
 import Foundation
+import MemoryAccounting
 import ScenarioSupport
 import Testing
 
@@ -51,6 +52,12 @@ enum Tool {
       errors: String(decoding: complaints, as: UTF8.self))
   }
 }
+
+/// Whether the kernel shows frame numbers to these tests, and so to the tool.
+let showsFrames: Bool = {
+  guard let own = try? ProcessTree(pids: [getpid()]) else { return false }
+  return own.total.distinct.exactness == .exact
+}()
 
 /// Somebody without privilege.
 let nobody: UInt32 = 65534

@@ -28,7 +28,7 @@ struct TopStateTests {
     TopRows(model, state).rows.map { $0.branches + ($0.isCollapsed ? "+" : "") + $0.pid }
   }
 
-  private func press(_ keys: [Key], _ state: inout TopState) -> [TopState.Request] {
+  private func press(_ keys: [Key], _ state: inout TopState) -> [TopState.Action] {
     keys.compactMap { state.press($0, rows: TopRows(model, state).rows, page: 2) }
   }
 

@@ -75,6 +75,9 @@ struct TopFrame {
 extension Style {
   func reversed(_ text: String) -> String { isEnabled ? "\u{1B}[7m\(text)\u{1B}[0m" : text }
 
-  /// What the cursor is on: reversed and bold, as the titles are reversed too.
-  func selected(_ text: String) -> String { isEnabled ? "\u{1B}[1;7m\(text)\u{1B}[0m" : text }
+  /// What the cursor is on: reversed and bold, as the titles are reversed too; without colours, a sign
+  /// in front of it, where there is room for the widest pid.
+  func selected(_ text: String) -> String {
+    isEnabled ? "\u{1B}[1;7m\(text)\u{1B}[0m" : text.first == " " ? ">" + text.dropFirst() : text
+  }
 }

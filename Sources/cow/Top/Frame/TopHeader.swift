@@ -1,6 +1,7 @@
 internal import MemoryAccounting
 
-/// What all processes of `cow top` use together, in three lines.
+/// What all processes of `cow top` use together, in three lines; and one more for what else there is to
+/// say.
 struct TopHeader {
   let model: TopModel
   let groupKey: GroupKey?
@@ -28,17 +29,19 @@ struct TopHeader {
     if let growth = model.growth {
       third.append("growth \(units.text(difference: Int64(growth.rounded())))/min")
     }
-    if let note { third.append(note) }
+    var notes = note.map { [$0] } ?? []
     let denied = model.denied
     if !denied.isEmpty {
       let one =
         denied.count == 1 ? denied.first.map { "\($0.id) (\($0.process.name.printable))" } : nil
-      third.append("\(one ?? "\(denied.count) processes") may not be read: left out")
+      notes.append("\(one ?? "\(denied.count) processes") may not be read: left out")
     }
-    return [
+    var lines = [
       joined(first, "   "), joined(second.map { " " + $0 }, " |"),
       joined(third.map { " " + $0 }, "  "),
     ]
+    if !notes.isEmpty { lines.append(joined(notes.map { " " + $0 }, "  ")) }
+    return lines
   }
 
   private var title: String {

@@ -13,8 +13,8 @@ struct TopHelp {
     ("worst case", "how much more is needed, at most, if everyone writes to everything"),
     ("growth", "how much was copied in the last minute"),
     ("scan", "the share of one processor that cow takes to find all this out"),
-    ("~", "an estimate; as root the figures are exact"), ("≤", "this much or less"),
-    ("WRITTEN BY", "who wrote, where that is certain"),
+    ("~", "an estimate; as root nearly all figures are exact"), ("≤", "this much or less"),
+    ("WRITTEN BY", "who wrote there; ~ if memory was ever swapped or merged"),
     ("LEFT TO COPY", "what is still shared copy-on-write there"),
   ]
 

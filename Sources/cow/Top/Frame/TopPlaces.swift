@@ -33,7 +33,8 @@ struct TopPlaces {
 
   private func writers(of place: CopyRanking.Place) -> String {
     let known = place.writers.sorted()
-    guard let first = known.first else { return "not certain" }
+    guard let first = known.first else { return "not known" }
+    let mark = place.isCertain ? "" : Exactness.estimate.mark
     let all = (tree?.processes ?? []).filter { $0.condition == .read }
     let workers = Set(all.map(\.id)).intersection(Set(all.filter { $0.differing != nil }.map(\.id)))
     let names: String
@@ -46,7 +47,7 @@ struct TopPlaces {
     }
     let name =
       known.count == 1 ? all.first { $0.id == first }.map { " \($0.process.name.printable)" } : nil
-    return names + (name ?? "")
+    return mark + names + (name ?? "")
   }
 
   /// What is still shared copy-on-write in all mappings of this place.

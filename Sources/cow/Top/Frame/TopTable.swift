@@ -73,14 +73,3 @@ struct TopTable {
     }
   }
 }
-
-extension Exactness {
-  /// What is put in front of an amount.
-  var mark: String {
-    switch self {
-    case .exact, .denied: ""
-    case .estimate: "~"
-    case .bound: "≤"
-    }
-  }
-}

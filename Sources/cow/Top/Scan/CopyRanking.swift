@@ -4,8 +4,10 @@ struct CopyRanking {
     let start: UInt64
     let name: String
     let bytesPerMinute: Double
-    /// The processes that wrote, as far as that is certain.
+    /// The processes that wrote, as far as that can be known.
     let writers: Set<Int32>
+    /// Whether it is certain that they wrote.
+    let isCertain: Bool
   }
 
   private struct Note {
@@ -37,7 +39,8 @@ struct CopyRanking {
       Place(
         start: key.start, name: key.name,
         bytesPerMinute: Double(copies.reduce(0) { $0 + $1.bytes }) / minutes,
-        writers: Set(copies.compactMap(\.writer)))
+        writers: Set(copies.compactMap(\.writer)),
+        isCertain: copies.allSatisfy(\.isCertain))
     }.sorted { ($1.bytesPerMinute, $0.start) < ($0.bytesPerMinute, $1.start) }
   }
 }

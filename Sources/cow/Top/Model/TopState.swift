@@ -13,7 +13,7 @@ struct TopState {
   }
 
   /// What a key asks for beyond the state.
-  enum Request: Equatable {
+  enum Action: Equatable {
     case quit
     /// A panel has been opened, whose text is to be made.
     case open(Panel)
@@ -68,7 +68,7 @@ struct TopState {
   }
 
   /// Answers a key; `rows` are the rows as they are shown, `page` how many fit the screen.
-  mutating func press(_ key: Key, rows: [TopRow], page: Int) -> Request? {
+  mutating func press(_ key: Key, rows: [TopRow], page: Int) -> Action? {
     if key == .control("c") { return .quit }
     if key == .control("z") { return .suspend }
     if isEditingFilter {
@@ -107,13 +107,13 @@ struct TopState {
     return nil
   }
 
-  private mutating func open(_ panel: Panel) -> Request {
+  private mutating func open(_ panel: Panel) -> Action {
     self.panel = panel
     firstPanelLine = 0
     return .open(panel)
   }
 
-  private mutating func pressInPanel(_ key: Key, _ page: Int) -> Request? {
+  private mutating func pressInPanel(_ key: Key, _ page: Int) -> Action? {
     switch key {
     case .up, .character("k"): firstPanelLine -= 1
     case .down, .character("j"): firstPanelLine += 1

@@ -28,18 +28,18 @@ struct FigureSet: Encodable {
         ("treeBytes", process?.subtree?.distinct), ("treeSwapBytes", process?.subtree?.swap),
         ("treeFreedBytes", process?.subtree?.freed.certain),
         ("treeFreedAtMostBytes", process?.subtree?.freed.atMost),
-        ("writtenBytes", process?.writers?.process),
-        ("writtenByParentBytes", process?.writers?.parent),
-        ("writtenByUnknownBytes", process?.writers?.unknown),
+        ("copiedBytes", process?.writers?.process),
+        ("copiedByParentBytes", process?.writers?.parent),
+        ("copiedByUnknownBytes", process?.writers?.unknown),
       ]
   }
 
   init(mapping: MappingMemory?) {
     figures =
       FigureSet(mapping?.memory ?? .denied).figures + [
-        ("differingBytes", mapping?.differing), ("writtenBytes", mapping?.writers?.process),
-        ("writtenByParentBytes", mapping?.writers?.parent),
-        ("writtenByUnknownBytes", mapping?.writers?.unknown),
+        ("differingBytes", mapping?.differing), ("copiedBytes", mapping?.writers?.process),
+        ("copiedByParentBytes", mapping?.writers?.parent),
+        ("copiedByUnknownBytes", mapping?.writers?.unknown),
       ]
   }
 
@@ -78,35 +78,35 @@ struct FigureSet: Encodable {
   var exactness: Exactness { figures.compactMap(\.figure?.exactness).max() ?? .exact }
 
   func encode(to encoder: any Encoder) throws {
-    var container = encoder.container(keyedBy: Key.self)
+    var container = encoder.container(keyedBy: FigureName.self)
     for (name, figure) in figures {
       if let bytes = figure?.bytes {
-        try container.encode(bytes, forKey: Key(name))
+        try container.encode(bytes, forKey: FigureName(name))
       } else {
-        try container.encodeNil(forKey: Key(name))
+        try container.encodeNil(forKey: FigureName(name))
       }
     }
-    try container.encode(exactness, forKey: Key("exactness"))
+    try container.encode(exactness, forKey: FigureName("exactness"))
     let named = { (exactness: Exactness) in
       figures.filter { $0.figure?.exactness == exactness }.map(\.name)
     }
-    try container.encode(named(.estimate), forKey: Key("estimates"))
-    try container.encode(named(.bound), forKey: Key("bounds"))
+    try container.encode(named(.estimate), forKey: FigureName("estimates"))
+    try container.encode(named(.bound), forKey: FigureName("bounds"))
   }
 
   /// The figures that are not 0, and those that are denied; what is not exact is named where anything is.
   func encodeShort(to encoder: any Encoder) throws {
-    var container = encoder.container(keyedBy: Key.self)
+    var container = encoder.container(keyedBy: FigureName.self)
     var estimates: [String] = []
     for (name, figure) in figures {
       guard let figure, figure.bytes != 0 else { continue }
-      try container.encode(figure.bytes, forKey: Key(name))
+      try container.encode(figure.bytes, forKey: FigureName(name))
       if figure.exactness == .estimate { estimates.append(name) }
     }
-    if !estimates.isEmpty { try container.encode(estimates, forKey: Key("estimates")) }
+    if !estimates.isEmpty { try container.encode(estimates, forKey: FigureName("estimates")) }
   }
 
-  private struct Key: CodingKey {
+  private struct FigureName: CodingKey {
     let stringValue: String
     var intValue: Int? { nil }
 

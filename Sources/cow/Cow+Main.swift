@@ -25,7 +25,7 @@ extension Cow {
         try command.run()
       }
     } catch {
-      ToolError.exit(for: error)
+      exit(for: error)
     }
   }
 
@@ -39,4 +39,30 @@ extension Cow {
       .map { "did you mean 'cow \($0)'?" } ?? "the commands are \(commands.joined(separator: ", "))"
     throw ToolError(.usage, "there is no command '\(typed.printable)': \(hint)")
   }
+
+  /// Ends the process as the error asks: one line on standard error and its exit code.
+  ///
+  /// Requests for help are not failures and go to standard output, as the argument parser has them.
+  private static func exit(for error: any Error) -> Never {
+    if let error = error as? ToolError {
+      if error.isReaderGone { endQuietly() }
+      ToolError.report(error.message)
+      terminate(error.exitCode.rawValue)
+    }
+    let code = exitCode(for: error)
+    if code.isSuccess { exit(withError: error) }
+    let message = message(for: error)
+    if !message.isEmpty { ToolError.report(message) }
+    terminate(code.rawValue)
+  }
 }
+
+/// Ends as any program does whose reader has gone: by `SIGPIPE`, which was ignored until now.
+private func endQuietly() -> Never {
+  _ = signal(SIGPIPE, SIG_DFL)
+  _ = raise(SIGPIPE)
+  terminate(SystemExit.inputOutput.rawValue)
+}
+
+/// `exit(3)`, under a name that does not hide behind the member functions called `exit`.
+private func terminate(_ code: Int32) -> Never { exit(code) }

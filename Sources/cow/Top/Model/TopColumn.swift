@@ -31,7 +31,7 @@ enum TopColumn: String, CaseIterable, ExpressibleByArgument {
     case .cow: "copy-on-write: what would be copied if it wrote to it"
     case .copied:
       knowsWriters
-        ? "what it wrote to since the fork: shared before, and copied for that"
+        ? "what it has to itself since the fork and its parent not: as a rule it wrote there"
         : "pages that are not its parent's any more: one of the two wrote since the fork"
     case .growth: "how much the column before grew in the last minute"
     case .swap: "what it has in swap space"

@@ -18,7 +18,7 @@ struct TopModel {
     let resident: MemoryFigure?
     /// What the latest scan says, `nil` until there was one.
     let memory: ProcessMemory?
-    /// What it has copied by writing.
+    /// What it has to itself since the fork.
     let copied: MemoryFigure?
     /// The growth of that, in bytes a minute.
     let growth: Double?
@@ -40,8 +40,8 @@ struct TopModel {
   private(set) var total: TreeTotal?
   /// The processes that may not be read.
   private(set) var denied: [ProcessMemory] = []
-  /// What each parent has written to since its children were forked.
-  private var writtenByParents: [Int32: MemoryFigure] = [:]
+  /// What each parent has to itself since its children were forked.
+  private var ownOfParents: [Int32: MemoryFigure] = [:]
   private(set) var places: [CopyRanking.Place] = []
   /// The growth of what was copied in all, in bytes a minute.
   private(set) var growth: Double?
@@ -128,11 +128,11 @@ struct TopModel {
     ranking.note(tree.map { CopySearch(from: $0, to: new).found } ?? [], at: time)
     places = ranking.places
     tree = new
-    writtenByParents = [:]
+    ownOfParents = [:]
     for process in new.processes {
-      guard let written = process.writers?.parent, let bytes = written.bytes else { continue }
+      guard let own = process.writers?.parent, let bytes = own.bytes else { continue }
       let parent = process.process.parent
-      if writtenByParents[parent]?.bytes ?? 0 <= bytes { writtenByParents[parent] = written }
+      if ownOfParents[parent]?.bytes ?? 0 <= bytes { ownOfParents[parent] = own }
     }
     var amounts: [String: UInt64] = [:]
     for process in new.processes {
@@ -147,11 +147,11 @@ struct TopModel {
     }
   }
 
-  /// What a process has written to since its fork or, if it was not forked from one that is read too,
+  /// What a process has to itself since its fork or, if it was not forked from one that is read too,
   /// since it forked its children; where that is not known, what differs from its parent's.
   private func copied(by process: ProcessMemory) -> MemoryFigure? {
     guard knowsWriters else { return process.differing }
-    return process.writers?.process ?? writtenByParents[process.id]
+    return process.writers?.process ?? ownOfParents[process.id]
   }
 
   /// What would be free if all were killed, known where they descend from one that is read, too.
