@@ -2,6 +2,7 @@
 #include "cuserfault_system.h"
 
 #include "cancelling.h"
+#include "cuserfault_fork.h"
 #include "signal_set.h"
 
 #include <dirent.h>
@@ -76,12 +77,15 @@ static void *run(void *argument) {
   sched_setscheduler(0, SCHED_OTHER, &none);
   setpriority(PRIO_PROCESS, 0, start.niceness);
   sched_setaffinity(0, sizeof start.processors, (cpu_set_t *)&start.processors);
+  cuserfault_begin_work();
   start.body(start.argument);
+  cuserfault_end_work();
   return NULL;
 }
 
 int cuserfault_start_thread(
     uint64_t *thread, const char *name, size_t stack_bytes, void (*body)(void *), void *argument) {
+  cuserfault_prepare_for_forks();
   struct start *start = malloc(sizeof *start);
   if (start == NULL) return -ENOMEM;
   *start = (struct start){.body = body, .argument = argument};

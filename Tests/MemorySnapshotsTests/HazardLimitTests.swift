@@ -33,6 +33,7 @@ struct HazardLimitTests {
   /// The limit hits at each step of making a region in turn. Returns how often it does.
   private static func makeRegionsNearDescriptorLimit(_ mode: RegionMode) throws -> Int {
     var failures = 0
+    let memory = try TestMapping(.anonymous, pages: 1)
     var saved = rlimit()
     #expect(unsafe getrlimit(.init(RLIMIT_NOFILE.rawValue), &saved) == 0)
     for spare in 0..<8 {
@@ -40,12 +41,17 @@ struct HazardLimitTests {
       close(free)
       var limit = rlimit(rlim_cur: rlim_t(Int(free) + spare), rlim_max: saved.rlim_max)
       #expect(unsafe setrlimit(.init(RLIMIT_NOFILE.rawValue), &limit) == 0)
-      do {
-        _ = try MemoryRegion(pages: 1, mode)
-      } catch {
-        failures += 1
-        #expect(error.code == .outOfResources, "\(error)")
-        #expect(error.errno == .tooManyOpenFiles, "\(error)")
+      for isAdopted in [false, true] {
+        do throws(SnapshotError) {
+          _ =
+            isAdopted
+            ? try unsafe MemoryRegion(adopting: memory.buffer, options: mode.options)
+            : try MemoryRegion(pages: 1, mode)
+        } catch {
+          failures += 1
+          #expect(error.code == .outOfResources, "\(error)")
+          #expect(error.errno == .tooManyOpenFiles, "\(error)")
+        }
       }
       #expect(unsafe setrlimit(.init(RLIMIT_NOFILE.rawValue), &saved) == 0)
     }

@@ -14,7 +14,9 @@ struct KeeperCall: Sendable {
 
   /// Sleeps until there is a call, or the time is over; `nanoseconds` below zero: for ever. Keeper only.
   func wait(nanoseconds: Int64) {
+    Kernel.endWork()
     word.wait(while: 0, nanoseconds: nanoseconds)
+    Kernel.beginWork()
     _ = word.exchange(0)
   }
 }

@@ -30,6 +30,8 @@ enum FaultHandlerThread {
     thread.value.number.wakeAll()
     var pace = FaultPace()
     var latest = LatestRegion(handler)
+    // What follows takes no lock that a forked child might find held.
+    Kernel.endWork()
     // Acquiring: pairs with the store in `FaultHandler.stop`.
     while !handler.value.isStopping.load(ordering: .acquiring) {
       // A region of several would keep the others waiting.

@@ -91,8 +91,9 @@ extension SnapshotError {
   static func invalidated(_ operation: String, bytesWritten: Int? = nil) -> SnapshotError {
     SnapshotError(
       .invalidated, operation: operation,
-      message: "the snapshot was given up because the store was full; raise storeLimit, release "
-        + "snapshots sooner, or set whenStoreIsFull to .blockWriters",
+      message: "the snapshot was given up because the store was full; raise storeLimit or the "
+        + "process's limit of memory, release snapshots sooner, or set whenStoreIsFull to "
+        + ".blockWriters",
       bytesWritten: bytesWritten)
   }
 

@@ -69,6 +69,15 @@ extension Kernel {
     if attempt < 16 { cuserfault_yield() } else { cuserfault_sleep(100_000) }
   }
 
+  /// Says that the calling thread, one of the library's, may hold locks of the Swift runtime or malloc's
+  /// from now on: a fork in another thread waits until `endWork`, and this while another thread forks,
+  /// a tenth of a second at the most.
+  static func beginWork() { cuserfault_begin_work() }
+
+  /// Says that the calling thread sleeps, or does only what takes no lock.
+  @_noLocks
+  static func endWork() { cuserfault_end_work() }
+
   @_noLocks
   static func futexWait(_ word: UnsafeMutableRawPointer, _ expected: UInt32, _ nanoseconds: Int64) {
     _ = unsafe askInFaultPath(.futexWait, cuserfault_futex_wait(word, expected, nanoseconds))

@@ -134,8 +134,10 @@ extension MappedArea {
         return true
       }
     } catch {
+      let operation = "reading /proc/self/smaps"
+      guard error == .noSuchFileOrDirectory else { throw .systemCall(operation, error) }
       throw SnapshotError(
-        .systemCall, errno: error, operation: "reading /proc/self/smaps",
+        .systemCall, errno: error, operation: operation,
         message: "the mapping cannot be looked up; mount /proc")
     }
     return areas
