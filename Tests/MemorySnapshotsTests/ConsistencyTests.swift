@@ -81,10 +81,10 @@ struct ConsistencyTests {
     region.exemptFromAudit()
     for page in 0..<8 { region[page] = 2 }
     let state = region.state
-    state.value.budget.keptPages.subtract(1, ordering: .relaxed)
+    state.value.storeLimit.keptPages.subtract(1, ordering: .relaxed)
     var error = #expect(throws: SnapshotError.self) { try region.checkConsistency() }
     #expect(error?.code == .inconsistent)
-    state.value.budget.keptPages.add(1, ordering: .relaxed)
+    state.value.storeLimit.keptPages.add(1, ordering: .relaxed)
     state.value.versions.newCount.add(1, ordering: .relaxed)
     error = #expect(throws: SnapshotError.self) { try region.checkConsistency() }
     #expect(error?.message.contains("as long as") == true)

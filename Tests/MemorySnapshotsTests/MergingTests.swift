@@ -110,7 +110,7 @@ struct MergingTests {
           try MergingTests.optIn(way, region)
           let written = MergingTests.openPages(region).count
           #expect(
-            await eventually {
+            await eventually(within: .seconds(120)) {
               let open = MergingTests.openPages(region)
               return open.count >= written + 100 && open.contains(200) && open.contains(30)
             })

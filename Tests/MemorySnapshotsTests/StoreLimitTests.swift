@@ -22,16 +22,16 @@ struct StoreLimitTests {
   func guessLeavesRoom() {
     let keeper = KeeperCall()
     defer { keeper.deallocate() }
-    let budget = StoreBudget(pageLimit: 8, blocksWritersWhenFull: false, keeper)
-    let guesses = (0..<7).map { _ in budget.reservePage(isGuess: true) }
+    let limit = StoreLimit(pageLimit: 8, blocksWritersWhenFull: false, keeper)
+    let guesses = (0..<7).map { _ in limit.reservePage(isGuess: true) }
     #expect(guesses == [1, 2, 3, 4, 5, 6, nil])
-    let isHitByGuess = budget.takeLimitHit()
+    let isHitByGuess = limit.takeLimitHit()
     #expect(!isHitByGuess)
-    let faults = (0..<3).map { _ in budget.reservePage(isGuess: false) }
+    let faults = (0..<3).map { _ in limit.reservePage(isGuess: false) }
     #expect(faults == [7, 8, nil])
-    let isHit = budget.takeLimitHit()
+    let isHit = limit.takeLimitHit()
     #expect(isHit)
-    let kept = budget.keptPages.load(ordering: .relaxed)
+    let kept = limit.keptPages.load(ordering: .relaxed)
     #expect(kept == 8)
   }
 

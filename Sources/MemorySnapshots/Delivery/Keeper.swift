@@ -117,7 +117,7 @@ struct Keeper {
       let again = region.value.makeUpForRefusals(
         isAbandoned: isBlind && entry.isServedByThreads)
       if again >= 0 { next = min(next, again) }
-      if region.value.budget.isStarved {
+      if region.value.storeLimit.isStarved {
         switch region.value.relieve(hasMemory: hasMemory) {
         case .done: break
         case .needsSlots, .isMakingRoom: next = 0

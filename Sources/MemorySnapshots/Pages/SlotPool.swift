@@ -21,7 +21,7 @@ struct SlotPool: ~Copyable, Sendable {
   private let populated: FixedArray<Bool>
   private let usesHugePages: Bool
 
-  /// No chunk before the first is unpopulated, none from the second on is populated. Keeper only.
+  /// The lowest unpopulated chunk, and the end of the highest populated one: where to look. Keeper only.
   private let firstUnpopulated = Atomic<Int>(0)
   private let populatedEnd = Atomic<Int>(0)
 

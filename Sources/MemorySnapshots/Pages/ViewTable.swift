@@ -48,8 +48,8 @@ struct ViewTable: ~Copyable, Sendable {
   private let retiredCount = Atomic<Int>(0)
   /// Entries ever used.
   private let usedCount = Atomic<Int>(0)
-  /// Numbers to be used again, and those given back since: chains through `nextFree`, whose ends
-  /// are one above the first number, or 0.
+  /// Two chains of free entries, through `nextFree`: those to be used next, and those given back since.
+  /// Each holds the number of its first entry plus one, or 0 if it is empty.
   private let firstFree = Atomic<UInt32>(0)
   private let givenBack = Atomic<UInt32>(0)
 
@@ -116,8 +116,8 @@ struct ViewTable: ~Copyable, Sendable {
     @_noLocks get { 1024 }
   }
 
-  /// Whether versions may live in views: not while many closed ones are mapped for the sake of those
-  /// that do.
+  /// Whether a view's private page may serve as a version. A closed view stays mapped as long as versions
+  /// live in it, so not while there are many of those.
   var mayHoldVersions: Bool {
     @_noLocks get { retiredCount.load(ordering: .relaxed) < ViewTable.mostRetired }
   }

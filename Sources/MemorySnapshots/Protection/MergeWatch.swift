@@ -19,13 +19,13 @@ struct MergeWatch: ~Copyable {
   private let lastLook = Atomic<UInt64>(0)
   private let lastCloseLook = Atomic<UInt64>(0)
 
-  /// For how long nobody has called prctl(PR_SET_MEMORY_MERGE), in nanoseconds: 1 % of the time goes into
-  /// asking, at the most.
+  /// How many nanoseconds the answer is believed that the process has not opted in by prctl(2): as long
+  /// as asking takes 1 % of the time.
   private static var trust: UInt64 {
     @_noLocks get { 20_000 }
   }
 
-  /// For how long nobody has called madvise(MADV_MERGEABLE): takes reading a file to find out.
+  /// The same for madvise(MADV_MERGEABLE). Finding out takes longer: a file has to be read.
   private static var closeTrust: UInt64 {
     @_noLocks get { 1_000_000 }
   }

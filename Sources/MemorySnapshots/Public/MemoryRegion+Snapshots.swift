@@ -159,14 +159,14 @@ extension MemoryRegion {
     var page = pages.lowerBound
     while page < pages.upperBound {
       let saved = Kernel.blockSignals()
-      let reliefs = state.value.budget.relief.count()
+      let reliefs = state.value.storeLimit.relief.count()
       state.value.timeline.gate.enterWaiting()
       let end = min(page + MemoryRegion.pagesPerPass, pages.upperBound)
       let done = resolver.preserve(page..<end, cause)
       if done > page { body(page..<done) }
       state.value.timeline.gate.leave()
       Kernel.restoreSignals(saved)
-      if done < end { state.value.budget.relief.wait(since: reliefs) }
+      if done < end { state.value.storeLimit.relief.wait(since: reliefs) }
       page = done
     }
   }

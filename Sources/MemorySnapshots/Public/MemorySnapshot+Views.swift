@@ -15,11 +15,11 @@ extension MemorySnapshot {
   }
 
   /// Opens a view that the kernel copies pages for, where one more may be: `nil` if not.
-  func openImage(
+  func openViewCopiedByKernel(
     _ operation: String
   ) throws(SnapshotError) -> (index: Int, address: UInt)? {
     let state = region.state
-    let isLimited = state.value.budget.isLimited
+    let isLimited = state.value.storeLimit.isLimited
     guard region.memory.hasFile,
       state.value.views.reserveKernelCopies(atMost: isLimited ? 1 : .max)
     else { return nil }
@@ -40,7 +40,7 @@ extension MemorySnapshot {
       switch opening {
       case .opened(let index):
         let address = mapping.release()
-        fillView(index, at: address)
+        copyStoredPages(index, at: address)
         return (index, address)
       case .hasChanged:
         state.value.views.giveBackKernelCopies()
@@ -55,7 +55,7 @@ extension MemorySnapshot {
   }
 
   /// Opens a view that is filled as it is read.
-  func openMissing(
+  func openViewFilledWhenRead(
     _ operation: String
   ) throws(SnapshotError) -> (index: Int, address: UInt) {
     let mapping = try mapMissing()
@@ -109,7 +109,7 @@ extension MemorySnapshot {
 
   /// Writes the pages that have changed before the view was opened into it. A page that changes
   /// meanwhile, while another view is open, may be counted twice until the view is closed.
-  private func fillView(_ index: Int, at address: UInt) {
+  private func copyStoredPages(_ index: Int, at address: UInt) {
     let state = region.state
     let pageSize = state.value.layout.pageSize
     var filled = 0
@@ -126,7 +126,7 @@ extension MemorySnapshot {
     guard filled > 0 else { return }
     state.value.views.entry(index).value.ownPages.add(filled, ordering: .relaxed)
     state.value.counters.pagesCopiedByViews.add(filled, ordering: .relaxed)
-    state.value.counters.notePreserved(state.value.budget.add(pages: filled))
+    state.value.counters.notePreserved(state.value.storeLimit.add(pages: filled))
   }
 
   /// Takes a view away. Its memory goes with it, unless versions live there: then when the last of
@@ -138,7 +138,7 @@ extension MemorySnapshot {
       state.value.views.close(index)
       state.value.openGate()
       record.value.pinCount -= 1
-      state.value.budget.putLimitBack()
+      state.value.storeLimit.putLimitBack()
       let held = state.value.views.entry(index).value.heldVersions.load(
         ordering: .relaxed)
       if held > 0 { state.value.views.countRetired(1) }
@@ -146,9 +146,9 @@ extension MemorySnapshot {
     }
     let own = state.value.views.entry(index).value.ownPages.load(ordering: .relaxed)
     if state.value.views.entry(index).value.isCopiedByKernel {
-      state.value.budget.remove(pages: own)
+      state.value.storeLimit.remove(pages: own)
     } else {
-      state.value.budget.residentViewPages.subtract(own, ordering: .relaxed)
+      state.value.storeLimit.residentViewPages.subtract(own, ordering: .relaxed)
       region.delivery.stopWatchingView(address)
       try? Kernel.unregister(state.value.protection.descriptor, address, byteCount)
     }
@@ -158,7 +158,7 @@ extension MemorySnapshot {
       Kernel.unmap(address, byteCount)
       state.value.views.giveBack(index)
     }
-    state.value.budget.callKeeperIfStarved()
+    state.value.storeLimit.callKeeperIfStarved()
   }
 
   /// Gives back the pages of a closed view that are copies of pre-images kept elsewhere.

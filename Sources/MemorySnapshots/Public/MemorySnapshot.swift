@@ -92,8 +92,8 @@ public final class MemorySnapshot: Sendable {
     let state = region.state
     state.value.timeline.control.withLock { _ in
       record.value.pinCount -= 1
-      state.value.budget.putLimitBack()
+      state.value.storeLimit.putLimitBack()
     }
-    state.value.budget.callKeeperIfStarved()
+    state.value.storeLimit.callKeeperIfStarved()
   }
 }

@@ -11,8 +11,8 @@ extension MemoryRegion {
         hitPercentage: state.value.hotPages.measuredHitPercentage,
         budget: state.value.hotPages.isEnabled ? state.value.hotPages.budget : 0),
       pageSize: pageSize,
-      preservedPages: state.value.budget.keptPages.load(ordering: .relaxed),
-      residentViewPages: state.value.budget.residentViewPages.load(ordering: .relaxed),
+      preservedPages: state.value.storeLimit.keptPages.load(ordering: .relaxed),
+      residentViewPages: state.value.storeLimit.residentViewPages.load(ordering: .relaxed),
       poolBytes: isInForkedChild ? 0 : state.value.store.value.populatedBytes)
   }
 }

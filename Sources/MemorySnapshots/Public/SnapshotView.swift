@@ -45,11 +45,11 @@ public final class SnapshotView: Sendable {
     try region.checkMerging(operation)
     try snapshot.beginUse(operation)
     do throws(SnapshotError) {
-      if let view = try snapshot.openImage(operation) {
+      if let view = try snapshot.openViewCopiedByKernel(operation) {
         (index, address) = view
         systemCallsMayRead = true
       } else {
-        (index, address) = try snapshot.openMissing(operation)
+        (index, address) = try snapshot.openViewFilledWhenRead(operation)
         systemCallsMayRead = region.resolvesFaultsOfSystemCalls
       }
       self.snapshot = snapshot

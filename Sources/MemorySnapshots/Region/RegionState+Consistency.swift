@@ -87,7 +87,7 @@ extension RegionState {
       return fault
     }
     guard new.count == 0 || count > 0 else { return "pages are preserved for no snapshot" }
-    let counted = budget.keptPages.load(ordering: .relaxed)
+    let counted = storeLimit.keptPages.load(ordering: .relaxed)
     guard keptPages <= counted, !isIdle || counted == 0 else {
       return "the pre-images are not as many as were counted"
     }

@@ -10,7 +10,7 @@ extension RegionState {
   /// - Complexity: O(the smaller of the two snapshots' versions), plus the versions freed.
   func drop(_ record: Reference<SnapshotRecord>) {
     stepThroughDepartures { snapshots in
-      let own = record.value.departure
+      let own = record.value.departureNumber
       if own > 0 { return snapshots.departure?.number == own }
       if snapshots.departure == nil { begin(departureOf: record, in: &snapshots) }
       return true
@@ -77,13 +77,13 @@ extension RegionState {
     let followsOlder = ofOlder < owned.count
     let first = followsOlder ? older?.value.versions.first : owned.first
     snapshots.departureCount += 1
-    record.value.departure = snapshots.departureCount
+    record.value.departureNumber = snapshots.departureCount
     snapshots.departure = Departure(
       number: snapshots.departureCount, versions: owned,
       epochs: record.value.epoch..<end, older: older, followsOlder: followsOlder,
       cursor: first ?? 0)
     if snapshots.isEmpty {
-      budget.putLimitBack()
+      storeLimit.putLimitBack()
       if !tracksChangesWhenIdle {
         wantsDisarming.store(true, ordering: .releasing)
         store.value.keeper.call()
@@ -107,7 +107,7 @@ extension RegionState {
         versions.append(departure.versions, to: &older.value.versions)
       }
       snapshots.departure = nil
-      keeperDeparts.store(false, ordering: .relaxed)
+      keeperGoesOnWithDeparture.store(false, ordering: .relaxed)
     } else {
       snapshots.departure = departure
     }
@@ -147,7 +147,7 @@ extension RegionState {
   private func free(version number: UInt32) -> Int? {
     let location = versions.unlink(number)
     guard location != .zero else { return nil }
-    budget.remove(pages: 1)
+    storeLimit.remove(pages: 1)
     if let slot = location.slot { store.value.deallocatePage(slot) }
     guard let index = location.viewIndex else { return nil }
     let view = views.entry(index)

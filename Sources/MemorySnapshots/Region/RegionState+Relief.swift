@@ -36,37 +36,37 @@ extension RegionState {
   private func relieve(
     _ snapshots: inout LiveSnapshots, hasMemory: Bool, _ closedView: inout Int?
   ) -> Relief? {
-    let limitWasHit = budget.takeLimitHit()
+    let limitWasHit = storeLimit.takeLimitHit()
     if hasRoom(snapshots) { return nil }
     if snapshots.departure != nil {
       // What goes already may be enough: no other snapshot is given up before.
       closedView = advanceDeparture(in: &snapshots)
       if hasRoom(snapshots) { return nil }
-      if limitWasHit { budget.keepLimitHit() }
+      if limitWasHit { storeLimit.keepLimitHit() }
       return .isMakingRoom
     }
-    if hasMemory, budget.hasRoom || !limitWasHit {
+    if hasMemory, storeLimit.hasRoom || !limitWasHit {
       return store.value.hasFreeSlots ? nil : .needsSlots
     }
-    if !budget.blocksWritersWhenFull, makeRoom(&snapshots, &closedView) { return nil }
-    if limitWasHit { budget.keepLimitHit() }
+    if !storeLimit.blocksWritersWhenFull, makeRoom(&snapshots, &closedView) { return nil }
+    if limitWasHit { storeLimit.keepLimitHit() }
     // A limit that is reached is lifted by a release, which calls the keeper; memory that the
     // system lacks comes back without a word.
-    return budget.blocksWritersWhenFull && hasMemory ? .done : .needsPatience
+    return storeLimit.blocksWritersWhenFull && hasMemory ? .done : .needsPatience
   }
 
   /// Goes on with a departure that the keeper has begun. True if there is more to do.
   func continueDeparture() -> Bool {
-    guard keeperDeparts.load(ordering: .relaxed) else { return false }
+    guard keeperGoesOnWithDeparture.load(ordering: .relaxed) else { return false }
     let closedView: Int?? = timeline.control.withLockIfAvailable { snapshots in
       advanceDeparture(in: &snapshots)
     }
     if let view = closedView ?? nil { unmap(closedView: view) }
-    return keeperDeparts.load(ordering: .relaxed)
+    return keeperGoesOnWithDeparture.load(ordering: .relaxed)
   }
 
   private func hasRoom(_ snapshots: LiveSnapshots) -> Bool {
-    snapshots.isEmpty || budget.hasRoom && store.value.hasFreeSlots
+    snapshots.isEmpty || storeLimit.hasRoom && store.value.hasFreeSlots
   }
 
   /// Invalidates a snapshot that holds versions, and those before it that do not, the oldest first.
@@ -80,7 +80,7 @@ extension RegionState {
       allArePinned = false
       let heldVersions = record.value.versions.count > 0 || record == snapshots.newest
       // One that was released goes anyway: whoever did may be waiting for us.
-      if !record.value.usage.isLeft {
+      if !record.value.usage.isReleasedAndUnused {
         // One that is being read is left to its reader, who is done after a few pages.
         guard record.value.usage.invalidate() else { continue }
         // Counted before writers are woken, so that they find it in the statistics.
@@ -89,12 +89,12 @@ extension RegionState {
       begin(departureOf: record, in: &snapshots)
       // One without versions has gone after its first step.
       closedView = advanceDeparture(in: &snapshots)
-      if snapshots.departure != nil { keeperDeparts.store(true, ordering: .relaxed) }
+      if snapshots.departure != nil { keeperGoesOnWithDeparture.store(true, ordering: .relaxed) }
       // Whoever was woken may have used the room already, and goes on: that is no reason to give up
       // another. Whoever finds none comes again.
       if heldVersions || hasRoom(snapshots) { return true }
     }
-    if allArePinned { budget.liftLimit() }
+    if allArePinned { storeLimit.liftLimit() }
     return hasRoom(snapshots)
   }
 }

@@ -31,7 +31,7 @@ extension RegionState {
     }
     let next = timeline.begin(with: record, in: &snapshots)
     // The new one can be given up.
-    budget.putLimitBack()
+    storeLimit.putLimitBack()
     counters.snapshotsLive.add(1, ordering: .relaxed)
     hotPages.begin(epoch: next)
     counters.snapshotsTaken.add(1, ordering: .relaxed)

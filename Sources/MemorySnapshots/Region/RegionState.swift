@@ -16,7 +16,7 @@ struct RegionState: ~Copyable, Sendable {
   let views: ViewTable
   let timeline = Timeline()
   let protection: Protection
-  let budget: StoreBudget
+  let storeLimit: StoreLimit
   let counters = RegionCounters()
 
   let preservesAhead: Bool
@@ -27,7 +27,7 @@ struct RegionState: ~Copyable, Sendable {
   /// Whether the last snapshot has gone and the keeper is to lift the protection.
   let wantsDisarming = Atomic<Bool>(false)
   /// Whether the keeper has begun to let a snapshot go, and is to go on.
-  let keeperDeparts = Atomic<Bool>(false)
+  let keeperGoesOnWithDeparture = Atomic<Bool>(false)
   /// Whether the region is going: its addresses may soon be another's.
   let isGoing = Atomic<Bool>(false)
   /// How many threads resolve faults of theirs at present.
@@ -73,7 +73,7 @@ struct RegionState: ~Copyable, Sendable {
     self.versions = versions
     self.views = views
     self.protection = protection
-    budget = StoreBudget(
+    storeLimit = StoreLimit(
       pageLimit: traits.pageLimit, blocksWritersWhenFull: traits.blocksWritersWhenFull,
       store.value.keeper)
     preservesAhead = traits.preservesAhead
@@ -101,7 +101,7 @@ struct RegionState: ~Copyable, Sendable {
 
   /// Wakes the faults that were put aside for want of a slot: they try again.
   func wakeStarved() {
-    if budget.relieve() { protection.wakeAll() }
+    if storeLimit.announceRoom() { protection.wakeAll() }
   }
 }
 

@@ -27,7 +27,7 @@ extension FaultResolver {
         page..<min(page + FaultResolver.pagesPerClaim, range.upperBound), cause)
       if claimed.end > page { unclaim(page..<claimed.end) }
       if claimed.isStarved {
-        region.value.budget.noteStarvation()
+        region.value.storeLimit.noteStarvation()
         return claimed.end
       }
       // Somebody else has the claim.

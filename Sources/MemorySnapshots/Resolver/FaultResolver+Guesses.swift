@@ -52,7 +52,7 @@ extension FaultResolver {
     return word.isFree && word.recurs && word.preserved + 1 == now
   }
 
-  /// As many of the hot pages, whose writers are likely to come meanwhile.
+  /// How many hot pages are claimed at once: few, because their writers are likely to come meanwhile.
   private static var hotPagesPerClaim: Int {
     @_noLocks get { 16 }
   }

@@ -80,7 +80,7 @@ struct FaultResolver: Sendable {
       case .free:
         let claimed = claim(page..<page + 1, .fault)
         if claimed.isStarved {
-          region.value.budget.noteStarvation()
+          region.value.storeLimit.noteStarvation()
           return .starved
         }
         guard claimed.end > page else { continue }
@@ -121,8 +121,9 @@ struct FaultResolver: Sendable {
       guard batch.add(page, word, expected: pages.upperBound - page) else {
         region.value.versions.table.publish(page, word)
         region.value.versions.waiters.wake()
-        // Messages that were dropped for the sake of this claim have to be sent anew. For a fault or an
-        // intent, starvation is noted, and whoever makes room wakes; a guess is given up.
+        // Messages were dropped because of this claim: their threads must be woken, to fault anew. A
+        // guess is given up, so that happens here. Any other caller notes starvation, and whoever makes
+        // room wakes them.
         if cause.isGuess { region.value.protection.wake(page..<page + 1) }
         isStarved = true
         break

@@ -13,7 +13,7 @@ struct InlineResolver {
   @_noLocks
   func resolve(_ address: UInt) -> Bool {
     guard region.value.layout.contains(address) else {
-      fillView(address)
+      fillPageOfView(address)
       return true
     }
     let began = Kernel.nanoseconds()
@@ -22,7 +22,7 @@ struct InlineResolver {
     // Before it is copied: a SIGBUS in here would end the process whatever handler it has.
     guard isReadable(page) else { return false }
     while true {
-      let reliefs = region.value.budget.relief.count()
+      let reliefs = region.value.storeLimit.relief.count()
       region.value.timeline.gate.enterWaiting()
       let outcome = resolver.resolveInsideGate(page)
       // Before the gate is left, so that no snapshot protects the page again.
@@ -42,7 +42,7 @@ struct InlineResolver {
         return true
       case .parkedAtGate, .starved:
         region.value.counters.parkedFaults.add(1, ordering: .relaxed)
-        region.value.budget.relief.wait(since: reliefs)
+        region.value.storeLimit.relief.wait(since: reliefs)
       }
     }
   }
@@ -85,10 +85,10 @@ struct InlineResolver {
   /// The pages of a view are built in slots of the store, because a signal handler's stack may be
   /// small.
   @_noLocks
-  private func fillView(_ address: UInt) {
+  private func fillPageOfView(_ address: UInt) {
     let store = region.value.store
     while true {
-      let reliefs = region.value.budget.relief.count()
+      let reliefs = region.value.storeLimit.relief.count()
       let slots = store.value.allocatePages(upTo: InlineResolver.viewPagesPerFault)
       if let slot = slots.first {
         region.value.timeline.gate.enterWaiting()
@@ -99,8 +99,8 @@ struct InlineResolver {
         store.value.pages.deallocate(slots)
         return
       }
-      region.value.budget.noteStarvation()
-      region.value.budget.relief.wait(since: reliefs)
+      region.value.storeLimit.noteStarvation()
+      region.value.storeLimit.relief.wait(since: reliefs)
     }
   }
 }

@@ -57,7 +57,7 @@ struct MissingPageResolver {
     let copied = Kernel.copyIn(
       region.value.protection.descriptor, from: scratch, to: start, byteCount)
     view.value.ownPages.add(copied / pageSize, ordering: .relaxed)
-    region.value.budget.residentViewPages.add(copied / pageSize, ordering: .relaxed)
+    region.value.storeLimit.residentViewPages.add(copied / pageSize, ordering: .relaxed)
     guard copied < byteCount else { return }
     // A page of the run is there already (EEXIST: this one, for another reader that faulted on it;
     // EAGAIN: a later one, and those before it are filled). The reader of this page goes on either

@@ -20,7 +20,9 @@ extension PreserveBatch {
   mutating func copyReadablePages() -> Int? {
     let added = copiedPages
     let unreadable = copyUpToUnreadablePage()
-    if copiedPages < added, region.value.budget.isLimited { region.value.budget.noteUnusedRoom() }
+    if copiedPages < added, region.value.storeLimit.isLimited {
+      region.value.storeLimit.noteUnusedRoom()
+    }
     return unreadable
   }
 
@@ -93,6 +95,6 @@ extension PreserveBatch {
     region.value.store.value.deallocatePage(slot)
     copiedPages -= 1
     // With a limit, it was counted as it was taken.
-    if region.value.budget.isLimited { region.value.budget.remove(pages: 1) }
+    if region.value.storeLimit.isLimited { region.value.storeLimit.remove(pages: 1) }
   }
 }

@@ -115,18 +115,18 @@ struct PreserveBatch {
   /// Takes slots: one by one where there is a limit to the pages preserved, which counts each at once.
   @_noLocks
   private mutating func takeSlots(upTo expected: Int) {
-    guard region.value.budget.isLimited else {
+    guard region.value.storeLimit.isLimited else {
       slots = region.value.store.value.allocatePages(
         upTo: min(expected, SlotSet.capacity))
       return
     }
-    guard let kept = region.value.budget.reservePage(isGuess: cause.isGuess) else { return }
+    guard let kept = region.value.storeLimit.reservePage(isGuess: cause.isGuess) else { return }
     slots = region.value.store.value.allocatePages(upTo: 1)
     if slots.count > 0 {
       region.value.counters.notePreserved(kept)
     } else {
-      region.value.budget.remove(pages: 1)
-      region.value.budget.noteUnusedRoom()
+      region.value.storeLimit.remove(pages: 1)
+      region.value.storeLimit.noteUnusedRoom()
     }
   }
 
@@ -192,9 +192,9 @@ struct PreserveBatch {
       region.value.counters.pagesCopiedByViews.add(inViews, ordering: .relaxed)
     }
     // With a limit, slots were counted as they were taken.
-    let uncounted = inViews + (region.value.budget.isLimited ? 0 : copiedPages)
+    let uncounted = inViews + (region.value.storeLimit.isLimited ? 0 : copiedPages)
     guard uncounted > 0 else { return }
-    let kept = region.value.budget.add(pages: uncounted)
+    let kept = region.value.storeLimit.add(pages: uncounted)
     region.value.counters.notePreserved(kept)
   }
 }

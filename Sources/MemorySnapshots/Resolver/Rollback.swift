@@ -33,13 +33,13 @@ struct Rollback {
         // Before the gate is passed: nothing that is found goes away meanwhile.
         let (count, end) = find(changes, in: page..<pageCount)
         let saved = Kernel.blockSignals()
-        let reliefs = region.value.budget.relief.count()
+        let reliefs = region.value.storeLimit.relief.count()
         region.value.timeline.gate.enterWaiting()
         let starvedAt = apply(changes.prefix(count))
         Kernel.finishCopiesPastCache()
         region.value.timeline.gate.leave()
         Kernel.restoreSignals(saved)
-        if starvedAt != nil { region.value.budget.relief.wait(since: reliefs) }
+        if starvedAt != nil { region.value.storeLimit.relief.wait(since: reliefs) }
         page = starvedAt ?? end
       }
     }

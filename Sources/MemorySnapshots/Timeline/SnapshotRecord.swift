@@ -12,7 +12,7 @@ struct SnapshotRecord: ~Copyable, Linked, @unchecked Sendable {
   /// Views that are open and restores under way: the snapshot must not be given up.
   var pinCount = 0
   /// The number of its departure, 0 as long as it is live.
-  var departure: UInt64 = 0
+  var departureNumber: UInt64 = 0
   let usage = SnapshotUsage()
 
   var older: Reference<SnapshotRecord>? { links.previous }

@@ -68,7 +68,7 @@ struct SnapshotUsage: ~Copyable {
 
   /// Whether the snapshot was released and nobody uses it: no use can begin any more, and whoever
   /// released it, or used it last, is about to drop its versions.
-  var isLeft: Bool {
+  var isReleasedAndUnused: Bool {
     word.load(ordering: .acquiring) & ~SnapshotUsage.consumed == SnapshotUsage.released
   }
 

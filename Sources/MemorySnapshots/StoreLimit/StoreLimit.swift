@@ -1,7 +1,7 @@
 internal import Synchronization
 
 /// How many pre-images a region may keep, how many it keeps, and the faults that wait for room.
-struct StoreBudget: ~Copyable, Sendable {
+struct StoreLimit: ~Copyable, Sendable {
   /// The most pages to be kept; `.max` for no limit.
   let pageLimit: Int
   let blocksWritersWhenFull: Bool
@@ -81,7 +81,7 @@ struct StoreBudget: ~Copyable, Sendable {
   /// Takes note that a fault waits for a slot, and calls the keeper.
   @_noLocks
   func noteStarvation() {
-    // Sequentially consistent: pairs with `relieve`.
+    // Sequentially consistent: pairs with `announceRoom`.
     starvation.store(true, ordering: .sequentiallyConsistent)
     keeper.call()
   }
@@ -105,7 +105,7 @@ struct StoreBudget: ~Copyable, Sendable {
   }
 
   /// Says that there may be room. True if faults were put aside, which the caller wakes: they try again.
-  func relieve() -> Bool {
+  func announceRoom() -> Bool {
     // In this order: who starves afterwards calls the keeper, whose turn it is then; who has starved
     // before has read an older count. Sequentially consistent: pairs with `noteStarvation`.
     let hasWaiters = starvation.exchange(false, ordering: .sequentiallyConsistent)
