@@ -1,0 +1,21 @@
+extension RegionArray {
+  /// Makes an empty array.
+  @usableFromInline
+  static func make(in allocator: Allocator) throws(RegionHeapError) -> RegionArray {
+    let offset = try allocator.allocate(ArrayFields<Element>.byteCount)
+    allocator.memory.zero(offset, count: ArrayFields<Element>.byteCount)
+    let identity = ContainerHeader.make(
+      .array, values: ElementType(Element.self), at: offset, in: allocator.memory)
+    return RegionArray(ContainerHandle(offset: UInt64(offset), identity: identity))
+  }
+
+  /// Removes the array and its elements' memory; what the elements are handles of stays.
+  static func remove(_ array: RegionArray, from allocator: Allocator) {
+    let offset = ContainerHeader.check(
+      array.handle, .array, values: ElementType(Element.self), in: allocator.memory.readable)
+    let fields = ArrayFields<Element>(at: offset, in: allocator.memory.readable)
+    ContainerHeader.invalidate(offset, in: allocator.memory)
+    if fields.elements != 0 { allocator.deallocate(fields.elements) }
+    allocator.deallocate(offset)
+  }
+}
