@@ -14,8 +14,6 @@ struct ArrayFields<Element: BitwiseCopyable> {
   @inlinable static var countOffset: Int { ContainerHeader.byteCount }
   @inlinable static var capacityOffset: Int { ContainerHeader.byteCount + 8 }
   @inlinable static var elementsOffset: Int { ContainerHeader.byteCount + 16 }
-  /// How large an array's block is.
-  @inlinable static var byteCount: Int { ContainerHeader.byteCount + 24 }
 
   /// - Parameter offset: Of an array's checked header.
   @inlinable

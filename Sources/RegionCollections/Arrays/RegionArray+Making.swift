@@ -2,8 +2,7 @@ extension RegionArray {
   /// Makes an empty array.
   @usableFromInline
   static func make(in allocator: Allocator) throws(RegionHeapError) -> RegionArray {
-    let offset = try allocator.allocate(ArrayFields<Element>.byteCount)
-    allocator.memory.zero(offset, count: ArrayFields<Element>.byteCount)
+    let offset = try allocator.allocateHeader()
     let identity = ContainerHeader.make(
       .array, values: ElementType(Element.self), at: offset, in: allocator.memory)
     return RegionArray(ContainerHandle(offset: UInt64(offset), identity: identity))

@@ -1,5 +1,5 @@
-/// The start of every container's block: who it is and of what. The container's own fields follow from
-/// `byteCount` on.
+/// The start of every container's block of 64 bytes: who it is and of what. The container's own fields
+/// follow from `byteCount` on.
 ///
 /// | offset | what |
 /// |---|---|
@@ -8,22 +8,27 @@
 /// | 12 | reserved, zero |
 /// | 16 | stride and alignment of the elements or values |
 /// | 24 | stride and alignment of the keys |
+/// | 32..<64 | the container's own fields, zero at first |
 @usableFromInline
 enum ContainerHeader {
   /// Where a container's own fields begin.
   @inlinable
   static var byteCount: Int { 32 }
 
-  /// Writes the header of a new container into its block and returns its identity.
+  /// Where its fields end.
+  @inlinable
+  static var end: Int { 64 }
+
+  /// Writes the header of a new container into its block, zeros its fields and returns its identity.
   static func make(
     _ kind: ContainerKind, values: ElementType, keys: ElementType = .none, at offset: Int,
     in memory: MutableHeapMemory
   ) -> UInt64 {
     // Random, not counted: a count would be rolled back and given twice.
     let identity = UInt64.random(in: 1...UInt64.max)
+    memory.zero(offset, count: end)
     memory.store(identity, at: offset)
     memory.store(kind.rawValue, at: offset + 8)
-    memory.store(UInt32(0), at: offset + 12)
     memory.store(values, at: offset + 16)
     memory.store(keys, at: offset + 24)
     return identity

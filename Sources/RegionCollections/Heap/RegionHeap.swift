@@ -38,7 +38,7 @@ public struct RegionHeap: ~Copyable, Sendable {
     }
     let capacity = region.byteCount / HeapLayout.pageSize * HeapLayout.pageSize
     let allocator = unsafe Allocator(
-      MutableHeapMemory(base: region.baseAddress, byteCount: capacity))
+      MutableHeapMemory(base: region.baseAddress, byteCount: capacity), RegionReference(region))
     allocator.initialize()
     let directory = try RegionArray<PlaceRecord>.make(in: allocator)
     let header = HeapHeader(
@@ -60,7 +60,8 @@ public struct RegionHeap: ~Copyable, Sendable {
     self.region = region
     self.header = header
     allocator = unsafe Allocator(
-      MutableHeapMemory(base: region.baseAddress, byteCount: header.capacity))
+      MutableHeapMemory(base: region.baseAddress, byteCount: header.capacity),
+      RegionReference(region))
   }
 
   /// The capacity in bytes.

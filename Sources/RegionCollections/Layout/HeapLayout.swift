@@ -14,6 +14,9 @@ enum HeapLayout {
   static let rootOffset = 512
   static let descriptorsOffset = 4096
 
+  /// How many pages hold so many bytes.
+  static func pages(_ byteCount: Int) -> Int { (byteCount + pageSize - 1) >> pageShift }
+
   /// The first page that is not taken by header, root and descriptors, in a heap of so many pages.
   static func firstPage(pageCount: Int) -> Int {
     (descriptorsOffset + pageCount * descriptorSize + pageSize - 1) >> pageShift
