@@ -6,7 +6,7 @@
 /// | 8 | capacity |
 /// | 16 | offset of the elements; zero without capacity |
 @usableFromInline
-struct ArrayFields<Element: BitwiseCopyable> {
+struct ArrayFields<Element: BitwiseCopyable>: Sendable {
   @usableFromInline let count: Int
   @usableFromInline let capacity: Int
   @usableFromInline let elements: Int
