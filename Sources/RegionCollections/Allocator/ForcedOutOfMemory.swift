@@ -1,12 +1,12 @@
 #if DEBUG
   internal import Synchronization
 
-  /// Has one allocation of one heap fail, for tests. In debug builds alone.
+  /// Has the allocations of one heap fail, for tests. In debug builds alone.
   enum ForcedOutOfMemory {
     private static let address = Atomic<UInt>(0)
     private static let countdown = Atomic<Int>(0)
 
-    /// Calls `body` while the allocation after `count` others of the heap in `memory` fails. Tests that use it
+    /// Calls `body` while all allocations but the first `count` of the heap in `memory` fail. Tests that use it
     /// run one after another.
     static func after<Result>(
       _ count: Int, in memory: MutableHeapMemory, _ body: () throws -> Result
@@ -21,7 +21,7 @@
     /// Whether the allocation that is about to be made must fail.
     static func strikes(_ memory: MutableHeapMemory) -> Bool {
       guard address.load(ordering: .relaxed) == memory.address else { return false }
-      return countdown.subtract(1, ordering: .relaxed).newValue == -1
+      return countdown.subtract(1, ordering: .relaxed).newValue < 0
     }
   }
 #endif

@@ -98,6 +98,14 @@ struct HeapMemory: @unchecked Sendable {
     }
   }
 
+  /// Calls `body` with bytes that lie elsewhere, as if they were a heap's.
+  static func over<Result>(_ bytes: [UInt8], _ body: (HeapMemory) -> Result) -> Result {
+    unsafe bytes.withUnsafeBytes { buffer in
+      guard let base = buffer.baseAddress else { trap("no bytes are no heap's") }
+      return body(unsafe HeapMemory(base: base, byteCount: buffer.count))
+    }
+  }
+
   /// A copy of bytes as an array.
   func array(at offset: Int, count: Int) -> [UInt8] {
     check(offset, count: count)
