@@ -37,7 +37,8 @@ func readHeap(from path: String) throws {
     let entry = heap[entries][index]
     try require(entry.number == index, "entry \(index) is \(entry.number)")
     let text = heap[entry.text].string
-    try require(text == String(repeating: "\(index) ", count: index % 40), "entry \(index): \(text)")
+    try require(
+      text == String(repeating: "\(index) ", count: index % 40), "entry \(index): \(text)")
     try heap[entry.text].set(String(repeating: "new", count: index % 100))
   }
   try heap.checkConsistency()

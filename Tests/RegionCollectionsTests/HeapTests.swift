@@ -93,7 +93,8 @@ struct HeapTests {
     #expect(heap.statistics.containers == 1)
   }
 
-  @Test("What an operation needs is there before it changes anything: every allocation fails in turn")
+  @Test(
+    "What an operation needs is there before it changes anything: every allocation fails in turn")
   func outOfMemory() throws {
     var heap = try RegionHeap(byteCount: 1 << 20)
     let kept = try heap.array(of: Int.self, named: "kept")

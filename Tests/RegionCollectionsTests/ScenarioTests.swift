@@ -20,7 +20,9 @@ struct ScenarioTests {
     return text
   }
 
-  @Test("Lua's whole state rolls back to the middle of a program, which finishes again with the same result")
+  @Test(
+    "Lua's whole state rolls back to the middle of a program, which finishes again with the same result"
+  )
   func lua() throws {
     #expect(try run("lua").hasPrefix("three times "))
   }

@@ -8,7 +8,8 @@ struct TransactionTests {
     var number: Int
   }
 
-  @Test("What a closure that returns has done stays, and its value comes back", arguments: HeapMode.all)
+  @Test(
+    "What a closure that returns has done stays, and its value comes back", arguments: HeapMode.all)
   func keeping(mode: HeapMode) throws {
     var heap = try RegionHeap(byteCount: 1 << 20, options: mode.options)
     let numbers = try heap.array(of: Int.self, named: "numbers")
@@ -53,7 +54,8 @@ struct TransactionTests {
     #expect(past.elements(of: numbers).elementsEqual(0..<5000))
   }
 
-  @Test("An inner transaction rolls back what it did, and the outer one all", arguments: HeapMode.all)
+  @Test(
+    "An inner transaction rolls back what it did, and the outer one all", arguments: HeapMode.all)
   func nesting(mode: HeapMode) throws {
     var heap = try RegionHeap(byteCount: 1 << 20, options: mode.options)
     let numbers = try heap.array(of: Int.self, named: "numbers")
@@ -107,7 +109,9 @@ struct TransactionTests {
     #expect(others.count == 3)
   }
 
-  @Test("Where a writer would wait for its own transaction, that is a typed error before the first write")
+  @Test(
+    "Where a writer would wait for its own transaction, that is a typed error before the first write"
+  )
   func blockingStore() throws {
     var options = MemoryRegion.Options()
     options.storeLimit = 64 << 10

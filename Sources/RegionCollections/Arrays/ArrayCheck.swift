@@ -16,7 +16,9 @@ enum ArrayCheck {
       return "the array at offset \(offset) has elements of \(type.stride) bytes, "
         + "aligned to \(type.alignment), and room for \(capacity)"
     }
-    if elements == 0 { return capacity == 0 ? nil : "the array at offset \(offset) has no elements" }
+    if elements == 0 {
+      return capacity == 0 ? nil : "the array at offset \(offset) has no elements"
+    }
     guard elements & Int(type.alignment - 1) == 0 else {
       return "the array at offset \(offset) has elements at \(elements), which is not aligned"
     }

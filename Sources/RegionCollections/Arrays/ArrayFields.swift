@@ -40,5 +40,5 @@ struct ArrayFields<Element: BitwiseCopyable>: Sendable {
 @usableFromInline
 @inline(never)
 func trapPosition(_ position: Int, _ count: Int) -> Never {
-  fatalError("position \(position) is not one of the array's \(count)")
+  trap("position \(position) is not one of the array's \(count)")
 }

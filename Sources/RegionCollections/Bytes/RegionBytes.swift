@@ -14,7 +14,8 @@ public struct RegionBytes: BitwiseCopyable, Hashable, Sendable {
 
   init(_ handle: ContainerHandle) { self.handle = handle }
 
-  static func make(_ bytes: RawSpan, in allocator: Allocator) throws(RegionHeapError) -> RegionBytes {
+  static func make(_ bytes: RawSpan, in allocator: Allocator) throws(RegionHeapError) -> RegionBytes
+  {
     var block = 0
     if bytes.byteCount > BytesFields.inlineCount {
       block = try allocator.allocate(bytes.byteCount)

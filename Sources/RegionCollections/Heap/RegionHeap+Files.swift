@@ -52,7 +52,8 @@ extension RegionHeap {
 private enum HeapFile {
   private static let blockSize = 1 << 20
 
-  static func read(_ count: Int, from descriptor: FileDescriptor) throws(RegionHeapError) -> [UInt8] {
+  static func read(_ count: Int, from descriptor: FileDescriptor) throws(RegionHeapError) -> [UInt8]
+  {
     var bytes = [UInt8](repeating: 0, count: count)
     var done = 0
     while done < count {
@@ -88,9 +89,12 @@ private enum HeapFile {
     var offset = range.lowerBound
     while offset < range.upperBound {
       let bytes = try read(min(blockSize, range.upperBound - offset), from: descriptor)
-      for page in stride(from: 0, to: bytes.count, by: HeapLayout.pageSize) {
-        let part = bytes[page..<min(page + HeapLayout.pageSize, bytes.count)]
-        if part.contains(where: { $0 != 0 }) { memory.copy(Array(part), to: offset + page) }
+      HeapMemory.over(bytes) { source in
+        for page in stride(from: 0, to: bytes.count, by: HeapLayout.pageSize) {
+          let count = min(HeapLayout.pageSize, bytes.count - page)
+          if source.isZero(page, count: count) { continue }
+          source.withBytes(at: page, count: count) { memory.copy($0, to: offset + page) }
+        }
       }
       offset += bytes.count
     }
