@@ -29,7 +29,7 @@ private struct Image {
       let directory = Directory(header)
       for number in 0..<6 {
         let list = try RegionArray<RegionBytes>.make(in: allocator)
-        var accessor = RegionArray<RegionBytes>.Accessor(list, in: allocator, of: directory)
+        var accessor = RegionArray<RegionBytes>.Accessor(list, in: allocator)
         for count in 0..<number * 5 {
           let text = RawText(String(repeating: "t", count: count * 4))
           try accessor.append(RegionBytes.make(text.bytes, in: allocator))
@@ -112,7 +112,7 @@ private func writeSomething(_ directory: Directory, _ allocator: Allocator) {
   }
   guard let record = directory.remove("list 3", in: allocator) else { return }
   var accessor = RegionArray<RegionBytes>.Accessor(
-    RegionArray(record.handle), in: allocator, of: directory)
+    RegionArray(record.handle), in: allocator)
   for index in accessor.indices { RegionBytes.remove(accessor[index], from: allocator) }
   try? accessor.append(contentsOf: [])
   accessor.removeAll()

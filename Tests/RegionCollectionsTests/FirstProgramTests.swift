@@ -42,3 +42,46 @@ struct FirstProgramTests {
     #expect(sum == 98 * 99 / 2 + 98)
   }
 }
+
+/// The heap as a field: of a value that is only read, of an object, of an actor.
+@Suite("Heaps as fields")
+struct HeapFieldTests {
+  struct Owner: ~Copyable {
+    var heap: RegionHeap
+    let numbers: RegionArray<Int>
+
+    init() throws {
+      var heap = try RegionHeap(byteCount: 1 << 20)
+      numbers = try heap.array(of: Int.self, named: "numbers")
+      self.heap = heap
+    }
+
+    var count: Int { heap[numbers].count }
+    func sum() -> Int {
+      let span = heap.span(of: numbers)
+      return span.indices.reduce(0) { $0 + span[$1] } + heap[numbers].withSpan { $0.count }
+    }
+    mutating func add(_ number: Int) throws { try heap[numbers].append(number) }
+  }
+
+  actor Keeper {
+    private var owner: Owner
+    init() throws { owner = try Owner() }
+    func add(_ number: Int) throws -> Int {
+      try owner.add(number)
+      owner.heap[owner.numbers].withMutableSpan { $0[0] += 1 }
+      return owner.sum()
+    }
+  }
+
+  @Test("A heap is read and written as a field of a value and of an actor")
+  func fields() async throws {
+    var owner = try Owner()
+    try owner.add(5)
+    #expect(owner.sum() == 6)
+    #expect(owner.count == 1)
+    let keeper = try Keeper()
+    #expect(try await keeper.add(1) == 3)
+    #expect(try await keeper.add(10) == 15)
+  }
+}

@@ -1,8 +1,8 @@
 extension RegionArray {
   /// The array in the live heap, for reading and writing, for as long as one expression lasts.
   ///
-  /// It cannot be kept: `heap[array]` lends it. Several accesses in a row cost one check each; for loops
-  /// over the elements, take `heap.span(of:)` or `heap.mutableSpan(of:)` once.
+  /// It cannot be kept: `heap[array]` lends it. Each such expression checks the handle; for loops over the
+  /// elements, take `heap.span(of:)` or `heap.mutableSpan(of:)` once.
   @safe
   public struct Accessor: ~Copyable, ~Escapable {
     @usableFromInline let allocator: Allocator
@@ -11,10 +11,9 @@ extension RegionArray {
     @usableFromInline var fields: ArrayFields<Element>
 
     @inlinable
-    @_lifetime(borrow owner)
-    init<Owner: ~Copyable & ~Escapable>(
-      _ array: RegionArray, in allocator: Allocator, of owner: borrowing Owner
-    ) {
+    /// Who lends it bounds its life.
+    @_lifetime(immortal)
+    init(_ array: RegionArray, in allocator: Allocator) {
       self.allocator = allocator
       offset = ContainerHeader.check(
         array.handle, .array, values: ElementType(Element.self), in: allocator.memory.readable)
@@ -46,24 +45,25 @@ extension RegionArray {
       }
     }
 
-    /// All elements, one after another.
+    /// Calls `body` with all elements, one after another.
     @inlinable
-    public var span: Span<Element> {
-      @_lifetime(copy self)
-      get {
+    public func withSpan<Result: ~Copyable, Failure: Error>(
+      _ body: (Span<Element>) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+      try body(
         allocator.memory.readable.elements(
-          at: fields.elements, count: fields.count, as: Element.self, of: self)
-      }
+          at: fields.elements, count: fields.count, as: Element.self, of: self))
     }
 
-    /// All elements, for writing.
+    /// Calls `body` with all elements, for writing.
     @inlinable
-    public var mutableSpan: MutableSpan<Element> {
-      @_lifetime(&self)
-      mutating get {
-        allocator.memory.mutableElements(
-          at: fields.elements, count: fields.count, as: Element.self, of: &self)
-      }
+    @_lifetime(self: copy self)
+    public mutating func withMutableSpan<Result: ~Copyable, Failure: Error>(
+      _ body: (inout MutableSpan<Element>) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+      var span = allocator.memory.mutableElements(
+        at: fields.elements, count: fields.count, as: Element.self, of: &self)
+      return try body(&span)
     }
 
     /// Adds an element at the end.

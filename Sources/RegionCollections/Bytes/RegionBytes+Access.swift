@@ -35,10 +35,9 @@ extension RegionBytes {
     private let allocator: Allocator
     private var fields: BytesFields
 
-    @_lifetime(borrow owner)
-    init<Owner: ~Copyable & ~Escapable>(
-      _ bytes: RegionBytes, in allocator: Allocator, of owner: borrowing Owner
-    ) {
+    /// Who lends it bounds its life.
+    @_lifetime(immortal)
+    init(_ bytes: RegionBytes, in allocator: Allocator) {
       self.allocator = allocator
       fields = BytesFields(bytes, in: allocator.memory.readable)
     }
@@ -46,20 +45,11 @@ extension RegionBytes {
     /// How many bytes there are.
     public var count: Int { fields.count }
 
-    /// The bytes, without a copy.
-    public var bytes: RawSpan {
-      @_lifetime(copy self)
-      get {
-        allocator.memory.readable.bytes(at: fields.start, count: fields.count, of: self)
-      }
-    }
-
-    /// The bytes for writing; their number stays.
-    public var mutableBytes: MutableRawSpan {
-      @_lifetime(&self)
-      mutating get {
-        allocator.memory.mutableBytes(at: fields.start, count: fields.count, of: &self)
-      }
+    /// Calls `body` with the bytes, without a copy.
+    public func withBytes<Result, Failure: Error>(
+      _ body: (RawSpan) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+      try allocator.memory.readable.withBytes(at: fields.start, count: fields.count, body)
     }
 
     /// The bytes as a string; what is not UTF-8 is repaired.

@@ -2,14 +2,16 @@ extension RegionHeap {
   /// The array in the live heap, for reading and writing. Traps if the handle is of none.
   @inlinable
   public subscript<Element>(array: RegionArray<Element>) -> RegionArray<Element>.Accessor {
-    @_lifetime(borrow self)
+    // Immortal: depending on the heap, the compiler refuses it where the heap is a field of a value that is
+    // only read. A value that is lent and not copyable cannot be kept, and it gives out no spans.
+    @_lifetime(immortal)
     _read {
-      let accessor = RegionArray<Element>.Accessor(array, in: allocator, of: self)
+      let accessor = RegionArray<Element>.Accessor(array, in: allocator)
       yield accessor
     }
     @_lifetime(&self)
     _modify {
-      var accessor = RegionArray<Element>.Accessor(array, in: allocator, of: self)
+      var accessor = RegionArray<Element>.Accessor(array, in: allocator)
       yield &accessor
     }
   }
@@ -61,7 +63,7 @@ extension RegionHeap {
   @_lifetime(&self)
   public mutating func mutableSpan<Element>(of array: RegionArray<Element>) -> MutableSpan<Element>
   {
-    let fields = RegionArray<Element>.Accessor(array, in: allocator, of: self).fields
+    let fields = RegionArray<Element>.Accessor(array, in: allocator).fields
     return allocator.memory.mutableElements(
       at: fields.elements, count: fields.count, as: Element.self, of: &self)
   }

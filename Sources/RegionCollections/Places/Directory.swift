@@ -57,7 +57,7 @@ struct Directory {
     let record = PlaceRecord(
       text: offset, nameCount: name.utf8.count, typeCount: type.utf8.count, handle: handle,
       kind: kind, values: values, keys: keys)
-    var accessor = RegionArray<PlaceRecord>.Accessor(records, in: allocator, of: self)
+    var accessor = RegionArray<PlaceRecord>.Accessor(records, in: allocator)
     do throws(RegionHeapError) {
       try accessor.insert(record, at: position)
     } catch {
@@ -110,7 +110,7 @@ struct Directory {
   }
 
   private func remove(_ position: Int, in allocator: Allocator) {
-    var accessor = RegionArray<PlaceRecord>.Accessor(records, in: allocator, of: self)
+    var accessor = RegionArray<PlaceRecord>.Accessor(records, in: allocator)
     let record = accessor.remove(at: position)
     allocator.deallocate(record.text)
   }
