@@ -15,8 +15,11 @@ struct Slabs {
     static let current: UInt8 = 2
   }
 
-  /// How many slots must be free before a slab is filled again: an eighth.
-  static func fewestFree(_ slotCount: Int) -> Int { max(slotCount >> 3, 1) }
+  /// How many slots must be free before a slab is filled again: an eighth, or a quarter of few, so that a page
+  /// that is dirtied takes more than one block.
+  static func fewestFree(_ slotCount: Int) -> Int {
+    max(slotCount >> 3, min(slotCount >> 2, 4), 1)
+  }
 
   /// A free slot's offset. `nil` without memory; nothing has changed then.
   func allocate(_ sizeClass: Int) -> Int? {
