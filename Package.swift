@@ -82,9 +82,20 @@ let package = Package(
         .product(name: "SystemPackage", package: "swift-system"),
       ],
       swiftSettings: swiftSettings),
+    .target(
+      name: "CHeapScenarios",
+      path: "Tests/CHeapScenarios",
+      cSettings: [.treatAllWarnings(as: .error)]),
+    .executableTarget(
+      name: "heap-scenarios",
+      dependencies: ["RegionCollections", "MemorySnapshots", "CHeapScenarios"],
+      path: "Tests/HeapScenarios",
+      swiftSettings: swiftSettings),
     .testTarget(
       name: "RegionCollectionsTests",
-      dependencies: ["RegionCollections", "MemorySnapshots", "CTestSupport"],
+      dependencies: [
+        "RegionCollections", "MemorySnapshots", "CTestSupport", "ScenarioSupport", "heap-scenarios",
+      ],
       swiftSettings: swiftSettings),
     .executableTarget(
       name: "accounting-scenarios",

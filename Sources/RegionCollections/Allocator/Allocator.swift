@@ -33,6 +33,7 @@ struct Allocator: Sendable {
     if byteCount < 0 || alignment < 1 || alignment & (alignment - 1) != 0 {
       trap("\(byteCount) bytes aligned to \(alignment) are no block")
     }
+    try failIfForced(byteCount)
     if let sizeClass = SizeClass.holding(byteCount, alignment: alignment) {
       guard let offset = slabs.allocate(sizeClass) else { throw .outOfMemory(byteCount) }
       return offset
@@ -40,10 +41,17 @@ struct Allocator: Sendable {
     return try allocateRun(byteCount, alignment)
   }
 
+  private func failIfForced(_ byteCount: Int) throws(RegionHeapError) {
+    #if DEBUG
+      if ForcedOutOfMemory.strikes(memory) { throw .outOfMemory(byteCount) }
+    #endif
+  }
+
   /// A block of 64 bytes for a container's header, in a slab of headers.
   ///
   /// - Throws: `.outOfMemory`; nothing has changed.
   func allocateHeader() throws(RegionHeapError) -> Int {
+    try failIfForced(SizeClass.headerSize)
     guard let offset = slabs.allocate(SizeClass.headers) else {
       throw .outOfMemory(SizeClass.headerSize)
     }

@@ -6,7 +6,7 @@
 /// | 8 | capacity |
 /// | 16 | offset of the elements; zero without capacity |
 @usableFromInline
-struct ArrayFields<Element: BitwiseCopyable> {
+struct ArrayFields<Element: BitwiseCopyable>: Sendable {
   @usableFromInline let count: Int
   @usableFromInline let capacity: Int
   @usableFromInline let elements: Int
@@ -40,5 +40,5 @@ struct ArrayFields<Element: BitwiseCopyable> {
 @usableFromInline
 @inline(never)
 func trapPosition(_ position: Int, _ count: Int) -> Never {
-  fatalError("position \(position) is not one of the array's \(count)")
+  trap("position \(position) is not one of the array's \(count)")
 }

@@ -88,7 +88,11 @@ extension RegionArray {
     @inlinable
     @_lifetime(self: copy self)
     mutating func grow(toHold count: Int) throws(RegionHeapError) {
-      try setCapacity(max(count, fields.capacity + fields.capacity / 8, 4))
+      do throws(RegionHeapError) {
+        try setCapacity(max(count, fields.capacity + fields.capacity / 8, 4))
+      } catch {
+        try setCapacity(count)
+      }
     }
 
     /// Moves the elements to a block that has room for `capacity`, which is not below their count.

@@ -12,9 +12,17 @@ extension RegionArray {
   static func remove(_ array: RegionArray, from allocator: Allocator) {
     let offset = ContainerHeader.check(
       array.handle, .array, values: ElementType(Element.self), in: allocator.memory.readable)
-    let fields = ArrayFields<Element>(at: offset, in: allocator.memory.readable)
+    ArrayRemoval.remove(at: offset, from: allocator)
+  }
+}
+
+/// Removes arrays whose element type is not known.
+enum ArrayRemoval {
+  /// - Parameter offset: Of an array's checked header.
+  static func remove(at offset: Int, from allocator: Allocator) {
+    let elements = allocator.memory.loadInt(offset + ArrayFields<UInt8>.elementsOffset)
+    if elements != 0 { allocator.deallocate(elements) }
     ContainerHeader.invalidate(offset, in: allocator.memory)
-    if fields.elements != 0 { allocator.deallocate(fields.elements) }
     allocator.deallocate(offset)
   }
 }

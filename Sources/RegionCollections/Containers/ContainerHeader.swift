@@ -15,6 +15,13 @@ enum ContainerHeader {
   @inlinable
   static var byteCount: Int { 32 }
 
+  @inlinable
+  static var kindOffset: Int { 8 }
+  @inlinable
+  static var valuesOffset: Int { 16 }
+  @inlinable
+  static var keysOffset: Int { 24 }
+
   /// Where its fields end.
   @inlinable
   static var end: Int { 64 }
@@ -28,9 +35,9 @@ enum ContainerHeader {
     let identity = UInt64.random(in: 1...UInt64.max)
     memory.zero(offset, count: end)
     memory.store(identity, at: offset)
-    memory.store(kind.rawValue, at: offset + 8)
-    memory.store(values, at: offset + 16)
-    memory.store(keys, at: offset + 24)
+    memory.store(kind.rawValue, at: offset + kindOffset)
+    memory.store(values, at: offset + valuesOffset)
+    memory.store(keys, at: offset + keysOffset)
     return identity
   }
 
@@ -42,9 +49,9 @@ enum ContainerHeader {
   ) -> Bool {
     memory.contains(offset, count: byteCount) && identity != 0
       && memory.load(offset, as: UInt64.self) == identity
-      && memory.load(offset + 8, as: UInt32.self) == kind.rawValue
-      && memory.load(offset + 16, as: ElementType.self) == values
-      && memory.load(offset + 24, as: ElementType.self) == keys
+      && memory.load(offset + kindOffset, as: UInt32.self) == kind.rawValue
+      && memory.load(offset + valuesOffset, as: ElementType.self) == values
+      && memory.load(offset + keysOffset, as: ElementType.self) == keys
   }
 
   /// Traps unless the container of this identity, kind and types is at `offset`. Returns the offset.

@@ -24,6 +24,8 @@ public struct RegionHeapError: Error, Sendable, Hashable {
     case noSuchPlace
     /// The store of pre-images is full, and the transaction's snapshot must not be given up.
     case storeFull
+    /// A file that a heap was to be read from reported an error.
+    case readFailed
     /// Taking, reading or restoring a snapshot failed; `snapshotError` says why.
     case snapshotFailed
   }

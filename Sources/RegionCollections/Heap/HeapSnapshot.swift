@@ -42,6 +42,10 @@ public final class HeapSnapshot: Sendable {
     }
   }
 
+  /// Lets the snapshot go once nobody reads it any more; calling it again has no effect. Until then, what has
+  /// been mapped stays readable.
+  public func release() { memorySnapshot.release() }
+
   /// The memory as of the snapshot. Traps if it cannot be read.
   @usableFromInline
   var memory: HeapMemory {

@@ -40,10 +40,12 @@ extension RegionHeap {
     return RegionArray(handle)
   }
 
-  /// Removes an array. The memory of its elements is free again; what they are handles of stays.
+  /// Removes an array, and its name if it has one. The memory of its elements is free again; what they
+  /// are handles of stays. Its handles trap from now on.
   ///
-  /// An array that has a name is removed by that name.
+  /// - Complexity: O(names).
   public mutating func remove<Element>(_ array: RegionArray<Element>) {
+    directory.removeName(of: array.handle, in: allocator)
     RegionArray.remove(array, from: allocator)
   }
 

@@ -14,6 +14,12 @@ public struct RegionHeap: ~Copyable, Sendable {
   public let region: MemoryRegion
   @usableFromInline let allocator: Allocator
   let header: HeapHeader
+  private let malloc: MallocContext
+
+  /// The first argument of the functions of `RegionMalloc`, for as long as the heap lives.
+  public var mallocContext: UnsafeMutableRawPointer {
+    unsafe Unmanaged.passUnretained(malloc).toOpaque()
+  }
 
   /// Makes an empty heap in a new region.
   ///
@@ -48,6 +54,7 @@ public struct RegionHeap: ~Copyable, Sendable {
     self.region = region
     self.allocator = allocator
     self.header = header
+    malloc = MallocContext(allocator)
   }
 
   /// Opens the heap that a region holds: one read from a file, or made by another `RegionHeap` that is
@@ -59,9 +66,11 @@ public struct RegionHeap: ~Copyable, Sendable {
       unsafe HeapMemory(base: region.baseAddress, byteCount: region.byteCount))
     self.region = region
     self.header = header
-    allocator = unsafe Allocator(
+    let allocator = unsafe Allocator(
       MutableHeapMemory(base: region.baseAddress, byteCount: header.capacity),
       RegionReference(region))
+    self.allocator = allocator
+    malloc = MallocContext(allocator)
   }
 
   /// The capacity in bytes.

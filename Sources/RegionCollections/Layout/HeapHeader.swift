@@ -31,7 +31,9 @@ struct HeapHeader {
   }
 
   /// Reads the header in the first bytes of a region and checks it.
-  init(_ memory: HeapMemory) throws(RegionHeapError) {
+  ///
+  /// - Parameter isWhole: Whether the memory must hold all of the heap.
+  init(_ memory: HeapMemory, isWhole: Bool = true) throws(RegionHeapError) {
     guard memory.byteCount >= HeapLayout.pageSize, memory.load(0) == HeapHeader.magic else {
       throw RegionHeapError(
         .notAHeap, "the region holds no heap; make one with RegionHeap(byteCount:options:)")
@@ -62,7 +64,7 @@ struct HeapHeader {
     guard capacity >= HeapHeader.smallestCapacity, capacity % HeapLayout.pageSize == 0 else {
       throw .damagedHeader
     }
-    guard capacity <= memory.byteCount else {
+    guard !isWhole || capacity <= memory.byteCount else {
       throw RegionHeapError(
         .damaged,
         "the heap has \(capacity) bytes, the region only \(memory.byteCount); load all of it")

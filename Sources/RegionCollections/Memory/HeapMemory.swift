@@ -1,3 +1,5 @@
+internal import Glibc
+
 /// A heap's bytes for reading, as they are in the live region, in a view of a snapshot or in a copy:
 /// the place is an offset, the time is which memory one looks into.
 ///
@@ -98,29 +100,26 @@ struct HeapMemory: @unchecked Sendable {
     }
   }
 
+  /// Whether all bytes of a range are zero.
+  func isZero(_ offset: Int, count: Int) -> Bool {
+    check(offset, count: count)
+    guard count > 0 else { return true }
+    // Each byte equals the next, and the first is zero.
+    guard load(offset, as: UInt8.self) == 0 else { return false }
+    return unsafe memcmp(base + offset, base + offset + 1, count - 1) == 0
+  }
+
+  /// Calls `body` with bytes that lie elsewhere, as if they were a heap's.
+  static func over<Result>(_ bytes: [UInt8], _ body: (HeapMemory) -> Result) -> Result {
+    unsafe bytes.withUnsafeBytes { buffer in
+      guard let base = buffer.baseAddress else { trap("no bytes are no heap's") }
+      return body(unsafe HeapMemory(base: base, byteCount: buffer.count))
+    }
+  }
+
   /// A copy of bytes as an array.
   func array(at offset: Int, count: Int) -> [UInt8] {
     check(offset, count: count)
     return unsafe [UInt8](UnsafeRawBufferPointer(start: base + offset, count: count))
   }
 }
-
-/// Stops the process: an offset is outside the heap.
-@usableFromInline
-@inline(never)
-func trapOutside(_ offset: Int, _ count: Int, _ byteCount: Int) -> Never {
-  fatalError(
-    "\(count) bytes at offset \(offset) are not inside the heap's \(byteCount): it is damaged, or the "
-      + "offset is none of this heap")
-}
-
-@usableFromInline
-@inline(never)
-func trapMisaligned(_ offset: Int, _ alignment: Int) -> Never {
-  fatalError("offset \(offset) is not aligned to \(alignment): the heap is damaged")
-}
-
-/// Stops the process with a sentence, in release builds as well.
-@usableFromInline
-@inline(never)
-func trap(_ sentence: String) -> Never { fatalError(sentence) }

@@ -56,14 +56,28 @@ struct MutableHeapMemory: @unchecked Sendable {
   }
 
   /// Copies bytes into the heap.
-  func copy(_ bytes: [UInt8], to target: Int) {
-    unsafe bytes.withUnsafeBytes { unsafe copy(RawSpan(_unsafeBytes: $0), to: target) }
-  }
+  func copy(_ bytes: [UInt8], to target: Int) { copy(RawText(bytes).bytes, to: target) }
 
   @inlinable
   func zero(_ offset: Int, count: Int) {
     check(offset, count: count)
     unsafe (base + offset).initializeMemory(as: UInt8.self, repeating: 0, count: count)
+  }
+
+  /// Tells one heap from another in this process.
+  var address: UInt { unsafe UInt(bitPattern: base) }
+
+  /// The address of a byte, for C. Traps outside the heap.
+  @unsafe
+  func pointer(to offset: Int) -> UnsafeMutableRawPointer {
+    check(offset, count: 1)
+    return unsafe base + offset
+  }
+
+  /// The offset of an address, which may be anything: an offset that is none traps where it is used.
+  @unsafe
+  func offset(of pointer: UnsafeMutableRawPointer) -> Int {
+    unsafe Int(bitPattern: UInt(bitPattern: pointer) &- UInt(bitPattern: base))
   }
 
   /// An element's address, for an access that lasts no longer than the accessor. Traps if `offset` has

@@ -66,13 +66,60 @@ struct Directory {
     }
   }
 
+  /// The first thing that is wrong with the list, in a sentence. After the array of records was checked.
+  func fault(in memory: HeapMemory, _ claims: inout BlockClaims) -> String? {
+    let offset = Int(truncatingIfNeeded: records.handle.offset)
+    guard
+      ContainerHeader.isValid(
+        offset, identity: records.handle.identity, .array, values: ElementType(PlaceRecord.self),
+        keys: .none, in: memory)
+    else { return "the list of names is not where the header says" }
+    let reader = RegionArray<PlaceRecord>.Reader(records, in: memory, of: self)
+    var previous: [UInt8]?
+    for position in reader.indices {
+      let record = reader[position]
+      guard record.nameCount >= 0, record.typeCount >= 0 else {
+        return "name \(position) has no length"
+      }
+      let count = Int(record.nameCount) + Int(record.typeCount)
+      if let fault = claims.claim(record.text, byteCount: count, by: offset) { return fault }
+      let name = memory.array(at: record.text, count: Int(record.nameCount))
+      if let previous, !previous.lexicographicallyPrecedes(name) {
+        return "name \(position) is not in order"
+      }
+      previous = name
+      guard let kind = ContainerKind(rawValue: record.kind),
+        ContainerHeader.isValid(
+          Int(truncatingIfNeeded: record.handle.offset), identity: record.handle.identity, kind,
+          values: record.values, keys: record.keys, in: memory)
+      else {
+        return "\"\(record.name(in: memory))\" stands for a container that is not in the heap"
+      }
+    }
+    return nil
+  }
+
+  /// Removes the name of a container that is being removed, if it has one.
+  func removeName(of handle: ContainerHandle, in allocator: Allocator) {
+    let memory = allocator.memory.readable
+    let reader = RegionArray<PlaceRecord>.Reader(records, in: memory, of: self)
+    guard let position = reader.indices.first(where: { reader[$0].handle == handle }) else {
+      return
+    }
+    remove(position, in: allocator)
+  }
+
+  private func remove(_ position: Int, in allocator: Allocator) {
+    var accessor = RegionArray<PlaceRecord>.Accessor(records, in: allocator, of: self)
+    let record = accessor.remove(at: position)
+    allocator.deallocate(record.text)
+  }
+
   /// Removes a name, and returns its record.
   func remove(_ name: String, in allocator: Allocator) -> PlaceRecord? {
     let found = position(of: name, in: allocator.memory.readable)
     guard let record = found.record else { return nil }
-    var accessor = RegionArray<PlaceRecord>.Accessor(records, in: allocator, of: self)
-    accessor.remove(at: found.position)
-    allocator.deallocate(record.text)
+    remove(found.position, in: allocator)
     return record
   }
 }

@@ -1,0 +1,51 @@
+extension RegionHeap {
+  /// The bytes in the live heap, for reading and writing. Traps if the handle is of none.
+  public subscript(bytes: RegionBytes) -> RegionBytes.Accessor {
+    @_lifetime(borrow self)
+    _read {
+      let accessor = RegionBytes.Accessor(bytes, in: allocator, of: self)
+      yield accessor
+    }
+    @_lifetime(&self)
+    _modify {
+      var accessor = RegionBytes.Accessor(bytes, in: allocator, of: self)
+      yield &accessor
+    }
+  }
+
+  /// Copies bytes into the heap.
+  ///
+  /// - Throws: `.outOfMemory`.
+  public mutating func makeBytes(_ bytes: RawSpan) throws(RegionHeapError) -> RegionBytes {
+    try RegionBytes.make(bytes, in: allocator)
+  }
+
+  /// Copies bytes into the heap.
+  ///
+  /// - Throws: `.outOfMemory`.
+  public mutating func makeBytes(_ bytes: [UInt8]) throws(RegionHeapError) -> RegionBytes {
+    let text = RawText(bytes)
+    return try RegionBytes.make(text.bytes, in: allocator)
+  }
+
+  /// Copies a string into the heap, as UTF-8.
+  ///
+  /// - Throws: `.outOfMemory`.
+  public mutating func makeBytes(_ string: String) throws(RegionHeapError) -> RegionBytes {
+    let text = RawText(string)
+    return try RegionBytes.make(text.bytes, in: allocator)
+  }
+
+  /// Removes bytes. Their handles trap from now on.
+  public mutating func remove(_ bytes: RegionBytes) {
+    RegionBytes.remove(bytes, from: allocator)
+  }
+}
+
+extension HeapSnapshot {
+  /// The bytes as of the snapshot. Traps if the handle is of none that there were.
+  public subscript(bytes: RegionBytes) -> RegionBytes.Reader {
+    @_lifetime(borrow self)
+    get { RegionBytes.Reader(bytes, in: memory, of: self) }
+  }
+}
