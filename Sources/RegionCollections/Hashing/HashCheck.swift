@@ -16,10 +16,10 @@ struct HashCheck {
   ///
   /// - Parameters:
   ///   - entrySize: The bytes of an entry in the list of entries; zero if there is no such list.
-  ///   - report: Called with each block that the table owns.
+  ///   - report: Called with each block that the table owns; says what is wrong with it.
   ///   - hashOf: The hash of a reference's entry, or a sentence that says what is wrong with it.
   func firstFault(
-    entrySize: Int, report: (_ offset: Int, _ byteCount: Int) -> Void,
+    entrySize: Int, report: (_ offset: Int, _ byteCount: Int) -> String?,
     hashOf: (_ reference: Int) -> (hash: UInt64?, fault: String?)
   ) -> String? {
     if !fields.isPlausible {
@@ -30,13 +30,13 @@ struct HashCheck {
     guard memory.contains(fields.root, count: rootSize) else {
       return "its root at \(fields.root) is outside the heap"
     }
-    report(fields.root, rootSize)
+    if let fault = report(fields.root, rootSize) { return fault }
     if let fault = segmentFault(entrySize, report) { return fault }
     return bucketFault(hashOf)
   }
 
   private func segmentFault(
-    _ entrySize: Int, _ report: (_ offset: Int, _ byteCount: Int) -> Void
+    _ entrySize: Int, _ report: (_ offset: Int, _ byteCount: Int) -> String?
   ) -> String? {
     let needs = [
       (HashFields.List.buckets, fields.bucketCount, HashFields.bucketBase, HashFields.bucketSize),
@@ -59,7 +59,7 @@ struct HashCheck {
         guard !overflows, memory.contains(offset, count: byteCount) else {
           return "segment \(segment) of its list \(list.rawValue) is outside the heap"
         }
-        report(offset, byteCount)
+        if let fault = report(offset, byteCount) { return fault }
       }
     }
     return nil

@@ -42,6 +42,15 @@ extension RegionHeap {
     }
     return RegionDictionary(handle)
   }
+
+  /// Removes a dictionary, and its name if it has one. The memory of its entries is free again; what their
+  /// values are handles of stays. Its handles trap from now on.
+  ///
+  /// - Complexity: O(names).
+  public mutating func remove<Key, Value>(_ dictionary: RegionDictionary<Key, Value>) {
+    directory.removeName(of: dictionary.handle, in: allocator)
+    RegionDictionary.remove(dictionary, from: allocator)
+  }
 }
 
 extension HeapSnapshot {
@@ -52,6 +61,18 @@ extension HeapSnapshot {
   ) -> RegionDictionary<Key, Value>.Reader {
     @_lifetime(borrow self)
     get { RegionDictionary<Key, Value>.Reader(dictionary, in: memory, of: self) }
+  }
+
+  /// The dictionary of a name.
+  ///
+  /// - Throws: `.noSuchPlace` if there was none, `.otherType` if the name stood for something else.
+  public func dictionary<Key: RegionKey, Value: BitwiseCopyable>(
+    from key: Key.Type, to value: Value.Type, named name: String
+  ) throws(RegionHeapError) -> RegionDictionary<Key, Value> {
+    RegionDictionary(
+      try place(
+        name, .dictionary, values: ElementType(value), keys: ElementType(key),
+        type: "\(key): \(value)"))
   }
 
   /// The dictionary's entries as of the snapshot, which they retain.

@@ -35,6 +35,15 @@ extension RegionHeap {
     return RegionTable(handle)
   }
 
+  /// Removes a table, and its name if it has one. The memory of its entries is free again. Its handles trap
+  /// from now on.
+  ///
+  /// - Complexity: O(names + entries).
+  public mutating func remove(_ table: RegionTable) {
+    directory.removeName(of: table.handle, in: allocator)
+    RegionTable.remove(table, from: allocator)
+  }
+
   /// The bytes of a key's value, without a copy, for as long as the heap is not written to.
   @inlinable
   @_lifetime(borrow self)
@@ -50,6 +59,13 @@ extension HeapSnapshot {
   public subscript(table: RegionTable) -> RegionTable.Reader {
     @_lifetime(borrow self)
     get { RegionTable.Reader(table, in: memory, of: self) }
+  }
+
+  /// The table of a name.
+  ///
+  /// - Throws: `.noSuchPlace` if there was none, `.otherType` if the name stood for something else.
+  public func table(named name: String) throws(RegionHeapError) -> RegionTable {
+    RegionTable(try place(name, .table, values: .none, keys: .none, type: "bytes"))
   }
 
   /// Copies of the table's entries as of the snapshot, which they retain. `forEach` of the reader passes the

@@ -1,13 +1,14 @@
 /// Checks tables.
 enum TableCheck {
   /// The first thing that is wrong with the table at `offset`, in a sentence. Never traps.
-  ///
-  /// - Parameter report: Called with each block that it owns, but its header.
-  static func firstFault(
-    at offset: Int, in memory: HeapMemory, report: (_ offset: Int, _ byteCount: Int) -> Void
+  static func fault(
+    at offset: Int, in memory: HeapMemory, _ claims: inout BlockClaims
   ) -> String? {
     let check = HashCheck(at: offset, in: memory, listCount: 2)
-    return check.firstFault(entrySize: 0, report: report) { reference in
+    var entries: [TableEntry] = []
+    let fault = check.firstFault(entrySize: 0) {
+      claims.claim($0, byteCount: $1, by: offset)
+    } hashOf: { reference in
       let start = reference << 4
       guard memory.contains(start, count: TableEntry.headerSize) else {
         return (nil, "it refers to an entry at \(start), outside the heap")
@@ -16,8 +17,15 @@ enum TableCheck {
       guard memory.contains(start, count: entry.byteCount) else {
         return (nil, "its entry at \(start) has \(entry.byteCount) bytes, beyond the heap's end")
       }
-      report(start, entry.byteCount)
+      entries.append(entry)
       return (entry.hash(seed: check.seed, memory), nil)
     }
+    if let fault { return "the table at offset \(offset): \(fault)" }
+    for entry in entries {
+      if let fault = claims.claim(entry.offset, byteCount: entry.byteCount, by: offset) {
+        return fault
+      }
+    }
+    return nil
   }
 }
