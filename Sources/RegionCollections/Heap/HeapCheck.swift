@@ -32,6 +32,8 @@ enum HeapCheck {
     switch ContainerKind(rawValue: kind) {
     case .array: return ArrayCheck.fault(at: offset, in: memory, &claims)
     case .bytes: return BytesCheck.fault(at: offset, in: memory, &claims)
+    case .dictionary: return DictionaryCheck.fault(at: offset, in: memory, &claims)
+    case .table: return TableCheck.fault(at: offset, in: memory, &claims)
     default: return "the container at offset \(offset) has no known kind, \(kind)"
     }
   }

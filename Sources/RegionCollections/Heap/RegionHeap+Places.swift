@@ -24,7 +24,9 @@ extension RegionHeap {
   private func removeContainer(_ kind: ContainerKind, at offset: Int) {
     switch kind {
     case .array: ArrayRemoval.remove(at: offset, from: allocator)
-    case .bytes, .dictionary, .table, .sortedTable:
+    case .dictionary: DictionaryRemoval.remove(at: offset, from: allocator)
+    case .table: TableRemoval.remove(at: offset, from: allocator)
+    case .bytes, .sortedTable:
       trap("\(kind.name) cannot be removed by name")
     }
   }
