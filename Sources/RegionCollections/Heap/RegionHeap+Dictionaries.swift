@@ -4,14 +4,14 @@ extension RegionHeap {
   public subscript<Key, Value>(
     dictionary: RegionDictionary<Key, Value>
   ) -> RegionDictionary<Key, Value>.Accessor {
-    @_lifetime(borrow self)
+    @_lifetime(immortal)
     _read {
-      let accessor = RegionDictionary<Key, Value>.Accessor(dictionary, in: allocator, of: self)
+      let accessor = RegionDictionary<Key, Value>.Accessor(dictionary, in: allocator)
       yield accessor
     }
     @_lifetime(&self)
     _modify {
-      var accessor = RegionDictionary<Key, Value>.Accessor(dictionary, in: allocator, of: self)
+      var accessor = RegionDictionary<Key, Value>.Accessor(dictionary, in: allocator)
       yield &accessor
     }
   }
