@@ -34,6 +34,7 @@ enum HeapCheck {
     case .bytes: return BytesCheck.fault(at: offset, in: memory, &claims)
     case .dictionary: return DictionaryCheck.fault(at: offset, in: memory, &claims)
     case .table: return TableCheck.fault(at: offset, in: memory, &claims)
+    case .sortedTable: return SortedCheck.fault(at: offset, in: memory, &claims)
     default: return "the container at offset \(offset) has no known kind, \(kind)"
     }
   }

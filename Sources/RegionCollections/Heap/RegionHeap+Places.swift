@@ -26,7 +26,8 @@ extension RegionHeap {
     case .array: ArrayRemoval.remove(at: offset, from: allocator)
     case .dictionary: DictionaryRemoval.remove(at: offset, from: allocator)
     case .table: TableRemoval.remove(at: offset, from: allocator)
-    case .bytes, .sortedTable:
+    case .sortedTable: SortedRemoval.remove(at: offset, from: allocator)
+    case .bytes:
       trap("\(kind.name) cannot be removed by name")
     }
   }
