@@ -2,14 +2,14 @@ extension RegionHeap {
   /// The sorted table in the live heap, for reading and writing. Traps if the handle is of none.
   @inlinable
   public subscript(table: RegionSortedTable) -> RegionSortedTable.Accessor {
-    @_lifetime(borrow self)
+    @_lifetime(immortal)
     _read {
-      let accessor = RegionSortedTable.Accessor(table, in: allocator, of: self)
+      let accessor = RegionSortedTable.Accessor(table, in: allocator)
       yield accessor
     }
     @_lifetime(&self)
     _modify {
-      var accessor = RegionSortedTable.Accessor(table, in: allocator, of: self)
+      var accessor = RegionSortedTable.Accessor(table, in: allocator)
       yield &accessor
     }
   }

@@ -8,10 +8,8 @@ extension RegionSortedTable {
     @usableFromInline var fields: SortedFields
 
     @inlinable
-    @_lifetime(borrow owner)
-    init<Owner: ~Copyable & ~Escapable>(
-      _ table: RegionSortedTable, in allocator: Allocator, of owner: borrowing Owner
-    ) {
+    @_lifetime(immortal)
+    init(_ table: RegionSortedTable, in allocator: Allocator) {
       self.allocator = allocator
       fields = table.fields(in: allocator.memory.readable)
     }
@@ -19,9 +17,9 @@ extension RegionSortedTable {
     @inlinable
     var memory: HeapMemory { allocator.memory.readable }
 
-    /// The reading half.
+    /// The reading half. Not public: what lends the accessor does not bound it.
     @inlinable
-    public var reader: Reader {
+    var reader: Reader {
       @_lifetime(borrow self)
       get { Reader(fields: fields, in: memory, of: self) }
     }
