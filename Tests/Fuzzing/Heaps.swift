@@ -51,7 +51,7 @@ private struct Image {
 
 nonisolated(unsafe) private let image = Image()
 
-/// The input is a list of changes to the image, ten bytes each: offset, how, value.
+/// The input is a list of changes to the image, eleven bytes each: offset, how, value.
 @_cdecl("fuzz_heap")
 public func fuzzHeap(_ start: UnsafePointer<UInt8>?, _ count: Int) {
   let input = UnsafeBufferPointer(start: start, count: count)
@@ -60,11 +60,11 @@ public func fuzzHeap(_ start: UnsafePointer<UInt8>?, _ count: Int) {
   memory.copy(image.original, to: 0)
   var position = 0
   var fixesHeader = false
-  while position + 10 <= input.count {
+  while position + 11 <= input.count {
     let low = Int(input[position]) | Int(input[position + 1]) << 8
     let how = input[position + 2]
     var value: UInt64 = 0
-    for index in 0..<7 { value = value << 8 | UInt64(input[position + 3 + index]) }
+    for index in 0..<8 { value = value << 8 | UInt64(input[position + 3 + index]) }
     // In half of them, the header, the root and the first descriptors.
     let offset = how & 1 == 0 ? low % 8192 : low * 4 % (image.used - 8)
     switch how >> 1 & 3 {
@@ -74,7 +74,7 @@ public func fuzzHeap(_ start: UnsafePointer<UInt8>?, _ count: Int) {
     default: memory.store(~value, at: offset & ~7)
     }
     if how & 128 != 0 { fixesHeader = true }
-    position += 10
+    position += 11
   }
   if fixesHeader { image.header.write(to: memory) }
   guard let header = try? HeapHeader(memory.readable) else { return }

@@ -16,6 +16,7 @@ struct AllocatorRoot {
     nonmutating set { memory.store(newValue, at: HeapLayout.rootOffset) }
   }
 
+  /// Counts wrap around: a damaged heap may hold any.
   var usedPages: Int {
     get { memory.loadInt(HeapLayout.rootOffset + 8) }
     nonmutating set { memory.store(newValue, at: HeapLayout.rootOffset + 8) }

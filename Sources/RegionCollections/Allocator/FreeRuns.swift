@@ -44,7 +44,7 @@ struct FreeRuns {
     memory.store(UInt32(truncatingIfNeeded: first), at: slot)
     let bits = AllocatorRoot.binBits(isClean: isClean) + (bin >> 6) * 8
     memory.store(memory.load(bits, as: UInt64.self) | 1 << UInt64(bin & 63), at: bits)
-    if !isClean { AllocatorRoot(memory: memory).dirtyFreePages += pages.count }
+    if !isClean { AllocatorRoot(memory: memory).dirtyFreePages &+= pages.count }
   }
 
   /// Takes a run out of its bin; its pages belong to none then.
@@ -71,7 +71,7 @@ struct FreeRuns {
     }
     descriptors.setKind(PageDescriptors.Kind.none, first)
     descriptors.setKind(PageDescriptors.Kind.none, first + count - 1)
-    if !isClean { AllocatorRoot(memory: memory).dirtyFreePages -= count }
+    if !isClean { AllocatorRoot(memory: memory).dirtyFreePages &-= count }
     return (first..<first + count, isClean)
   }
 

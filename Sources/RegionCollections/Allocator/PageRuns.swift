@@ -39,7 +39,7 @@ struct PageRuns {
     if pages.count > count {
       free.insert(pages.lowerBound + count..<pages.upperBound, isClean: isClean)
     }
-    root.usedPages += count
+    root.usedPages &+= count
     return pages.lowerBound
   }
 
@@ -55,13 +55,13 @@ struct PageRuns {
     guard count <= descriptors.pageCount - first else { return nil }
     if first < frontier { _ = free.remove(first) }
     root.frontier = first + count
-    root.usedPages += count
+    root.usedPages &+= count
     return first
   }
 
   /// Makes pages that belong to none free, and joins them with neighbours.
   func give(_ pages: Range<Int>) {
-    root.usedPages -= pages.count
+    root.usedPages &-= pages.count
     insertJoined(pages, isClean: false)
     let limit = max(PageRuns.pagesKept, root.usedPages / 4)
     if root.dirtyFreePages > limit { giveBack(until: limit / 2) }
@@ -113,7 +113,7 @@ struct PageRuns {
     if end == root.frontier {
       guard missing <= descriptors.pageCount - end else { return false }
       root.frontier = end + missing
-      root.usedPages += missing
+      root.usedPages &+= missing
       return true
     }
     guard descriptors.kind(end) == PageDescriptors.Kind.freeRun else { return false }
@@ -127,7 +127,7 @@ struct PageRuns {
     }
     _ = free.remove(end)
     root.frontier = end + missing
-    root.usedPages += missing
+    root.usedPages &+= missing
     return true
   }
 }

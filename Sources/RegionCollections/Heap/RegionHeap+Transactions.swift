@@ -69,7 +69,9 @@ extension RegionHeap {
   private func checkRoom() throws(RegionHeapError) {
     guard let limit = region.options.storeLimit, region.options.whenStoreIsFull == .blockWriters
     else { return }
-    let needed = AllocatorRoot(memory: allocator.memory).frontier * HeapLayout.pageSize
+    // No more than the capacity, whatever a damaged heap says.
+    let pages = min(AllocatorRoot(memory: allocator.memory).frontier, byteCount / HeapLayout.pageSize)
+    let needed = pages * HeapLayout.pageSize
     let kept = region.statistics.preservedBytes
     guard kept + needed <= limit else {
       throw RegionHeapError(
