@@ -7,7 +7,7 @@ import Testing
 struct DamageTests {
   /// A heap with something of everything, and how many of its bytes are in use.
   static func heap() throws -> RegionHeap {
-    var heap = try RegionHeap(byteCount: 512 << 10)
+    var heap = try RegionHeap(byteCount: 1 << 20)
     let numbers = try heap.array(of: Int.self, named: "numbers")
     try heap[numbers].append(contentsOf: Array(0..<3000).span)
     let texts = try heap.array(of: RegionBytes.self, named: "texts")
@@ -20,6 +20,15 @@ struct DamageTests {
       let list = try heap.makeArray(of: Int32.self)
       for number in 0..<count { try heap[list].append(Int32(number)) }
       try heap[lists].append(list)
+    }
+    let dictionary = try heap.dictionary(from: Int.self, to: Int.self, named: "dictionary")
+    let table = try heap.table(named: "table")
+    let sorted = try heap.sortedTable(named: "sorted")
+    for number in 0..<150 {
+      try heap[dictionary].updateValue(number, forKey: number * 7)
+      let value = String(repeating: "v", count: number * number % 300)
+      try heap[table].updateValue(value, forKey: "key \(number)")
+      try heap[sorted].updateValue(value, forKey: "key \(number * 37 % 150)")
     }
     let block = try heap.allocate(byteCount: 50_000)
     _ = try heap.allocate(byteCount: 5000)
@@ -36,9 +45,33 @@ struct DamageTests {
       case "texts":
         guard let texts = heap.existing(RegionBytes.self, place.name) else { continue }
         for index in heap[texts].indices { sum &+= heap[heap[texts][index]].array.count }
-      default:
+      case "lists":
         guard let lists = heap.existing(RegionArray<Int32>.self, place.name) else { continue }
         for index in heap[lists].indices { sum &+= heap.span(of: heap[lists][index]).count }
+      default: break
+      }
+    }
+    return sum
+  }
+
+  /// Every container by itself, through handles that were taken from a faultless list of names.
+  static func readContainers(_ heap: borrowing RegionHeap) throws -> Int {
+    var sum = 0
+    let memory = heap.allocator.memory.readable
+    func find(_ name: String, _ kind: ContainerKind) -> ContainerHandle? {
+      let record = heap.directory.position(of: name, in: memory).record
+      return record.flatMap { $0.kind == kind.rawValue ? $0.handle : nil }
+    }
+    if let numbers = heap.existing(Int.self, "numbers") { sum &+= heap.span(of: numbers).count }
+    if let handle = find("dictionary", .dictionary) {
+      heap[RegionDictionary<Int, Int>(handle)].forEach { key, value in sum &+= key &+ value }
+    }
+    if let handle = find("table", .table) {
+      heap[RegionTable(handle)].forEach { key, value in sum &+= key.byteCount + value.byteCount }
+    }
+    if let handle = find("sorted", .sortedTable) {
+      heap[RegionSortedTable(handle)].forEach { key, value in
+        sum &+= key.byteCount + value.byteCount
       }
     }
     return sum
@@ -55,6 +88,7 @@ struct DamageTests {
     let used = AllocatorRoot(memory: memory).frontier * HeapLayout.pageSize
     let image = memory.readable.array(at: 0, count: used)
     var found = 0
+    var sum = 0
     for _ in 0..<2000 {
       for _ in 0..<Int.random(in: 1...3, using: &generator) {
         // Mostly what the allocator and the containers keep.
@@ -76,14 +110,15 @@ struct DamageTests {
         found += 1
       } else {
         // References between containers are elements, and an element may be anything: what it refers to is
-        // looked at by whoever follows it. Lists of numbers are safe to read.
-        if let numbers = heap.existing(Int.self, "numbers") { _ = heap.span(of: numbers).count }
+        // looked at by whoever follows it. Containers that were checked are safe to read.
+        sum &+= try DamageTests.readContainers(heap)
       }
       memory.copy(image, to: 0)
     }
     #expect(found > 200)
     try heap.checkConsistency()
     #expect(DamageTests.readEverything(heap) > 3000)
+    #expect(sum != 0)
   }
 
   @Test("A region that holds no heap, or a damaged or newer one, is refused with a typed error")
