@@ -9,6 +9,7 @@ private struct Image {
   let original: [UInt8]
   let used: Int
   let header: HeapHeader
+  let handles: (RegionDictionary<Int, Int>, RegionTable, RegionSortedTable)
 
   var allocator: Allocator {
     Allocator(
@@ -38,6 +39,19 @@ private struct Image {
           "list \(number)", list.handle, .array, values: ElementType(RegionBytes.self),
           keys: .none, type: "RegionBytes", in: allocator)
       }
+      let dictionary = try RegionDictionary<Int, Int>.make(in: allocator)
+      let table = try RegionTable.make(in: allocator)
+      let sorted = try RegionSortedTable.make(in: allocator)
+      var values = RegionDictionary<Int, Int>.Accessor(dictionary, in: allocator)
+      var entries = RegionTable.Accessor(table, in: allocator)
+      var inOrder = RegionSortedTable.Accessor(sorted, in: allocator)
+      for number in 0..<100 {
+        try values.updateValue(number, forKey: number * 11)
+        let value = String(repeating: "v", count: number * number % 200)
+        try entries.updateValue(value, forKey: "key \(number)")
+        try inOrder.updateValue(value, forKey: "key \(number * 37 % 100)")
+      }
+      handles = (dictionary, table, sorted)
       let block = try allocator.allocate(30_000)
       _ = try allocator.allocate(3000)
       allocator.deallocate(block)
@@ -79,8 +93,15 @@ public func fuzzHeap(_ start: UnsafePointer<UInt8>?, _ count: Int) {
   if fixesHeader { image.header.write(to: memory) }
   guard let header = try? HeapHeader(memory.readable) else { return }
   let isFaultless = HeapCheck.fault(allocator, header) == nil
-  readEverything(Directory(header), memory.readable)
-  writeSomething(Directory(header), allocator)
+  // A trap ends the input: the input says what comes first.
+  let turns: [() -> Void] = [
+    { readEverything(Directory(header), memory.readable) },
+    { readTables(memory.readable) },
+    { writeSomething(Directory(header), allocator) },
+    { writeTables(allocator) },
+  ]
+  let first = count > 0 ? Int(input[count - 1]) : 0
+  for turn in turns.indices { turns[(first + turn) % turns.count]() }
   if isFaultless { _ = HeapCheck.fault(allocator, header) }
 }
 
@@ -97,6 +118,40 @@ private func readEverything(_ directory: Directory, _ memory: HeapMemory) {
     }
   }
   precondition(sum != -1)
+}
+
+private func readTables(_ memory: HeapMemory) {
+  var sum = 0
+  let (dictionary, table, sorted) = image.handles
+  let values = RegionDictionary<Int, Int>.Reader(dictionary, in: memory, of: image)
+  values.forEach { sum &+= $0 &+ $1 }
+  let entries = RegionTable.Reader(table, in: memory, of: image)
+  entries.forEach { sum &+= $0.byteCount &+ $1.byteCount }
+  let inOrder = RegionSortedTable.Reader(sorted, in: memory, of: image)
+  inOrder.forEach { sum &+= $0.byteCount &+ $1.byteCount }
+  inOrder.forEachReversed { sum &+= $0.byteCount &+ $1.byteCount }
+  for number in 0..<100 {
+    sum &+= values[number * 11] ?? 0
+    sum &+= entries.string(forKey: "key \(number)")?.utf8.count ?? 0
+    sum &+= inOrder.string(forKey: "key \(number)")?.utf8.count ?? 0
+  }
+  precondition(sum != -1)
+}
+
+private func writeTables(_ allocator: Allocator) {
+  let (dictionary, table, sorted) = image.handles
+  var values = RegionDictionary<Int, Int>.Accessor(dictionary, in: allocator)
+  var entries = RegionTable.Accessor(table, in: allocator)
+  var inOrder = RegionSortedTable.Accessor(sorted, in: allocator)
+  for number in 0..<60 {
+    _ = try? values.updateValue(number, forKey: number * 5)
+    _ = values.removeValue(forKey: number * 11)
+    let value = String(repeating: "w", count: number * 7)
+    _ = try? entries.updateValue(value, forKey: "key \(number * 3)")
+    _ = entries.removeValue(forKey: "key \(number)")
+    _ = try? inOrder.updateValue(value, forKey: "key \(number * 3)")
+    _ = inOrder.removeValue(forKey: "key \(number)")
+  }
 }
 
 private func writeSomething(_ directory: Directory, _ allocator: Allocator) {
