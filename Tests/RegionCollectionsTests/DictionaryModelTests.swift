@@ -76,6 +76,33 @@ struct DictionaryModelTests {
     }
   }
 
+  @Test("Values that are too large for buckets are blocks of their own")
+  func large() throws {
+    typealias Wide = InlineArray<13, Int>
+    var generator = SeededGenerator(seed: 3)
+    var heap = try RegionHeap(byteCount: 4 << 20)
+    let dictionary = try heap.dictionary(from: UInt16.self, to: Wide.self, named: "wide")
+    #expect(DictionaryEntry<UInt16, Wide>.layout.isInline == false)
+    var model: [UInt16: Int] = [:]
+    for step in 0..<20_000 {
+      let key = UInt16.random(in: 0..<3000, using: &generator)
+      if Int.random(in: 0..<(step < 10_000 ? 10 : 3), using: &generator) > 1 {
+        let old = try heap[dictionary].updateValue(Wide(repeating: step), forKey: key)
+        #expect(old?[12] == model.updateValue(step, forKey: key))
+      } else {
+        #expect(heap[dictionary].removeValue(forKey: key)?[0] == model.removeValue(forKey: key))
+      }
+      if step % 2000 == 0 { try heap.checkConsistency() }
+    }
+    #expect(heap[dictionary].count == model.count)
+    #expect(model.allSatisfy { heap[dictionary][$0.key]?[5] == $0.value })
+    heap[dictionary].removeAll()
+    #expect(heap[dictionary].isEmpty == true)
+    try heap.checkConsistency()
+    #expect(heap.removePlace(named: "wide") == true)
+    try heap.checkConsistency()
+  }
+
   @Test("Nested dictionaries: handles are values, and memory comes back when they are removed")
   func nesting() throws {
     var heap = try RegionHeap(byteCount: 4 << 20)

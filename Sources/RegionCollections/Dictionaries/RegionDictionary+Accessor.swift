@@ -45,17 +45,16 @@ extension RegionDictionary {
     public subscript(existing key: Key) -> Value {
       get { Entry.value(at: existing(key), memory) }
       unsafeMutableAddress {
-        unsafe allocator.memory.address(at: existing(key) &+ Entry.valueOffset, as: Value.self)
+        unsafe allocator.memory.address(at: existing(key) &+ Entry.layout.valueOffset, as: Value.self)
       }
     }
 
     @inlinable
     func existing(_ key: Key) -> Int {
-      let hash = key.hash(seed: HashFields.seed(of: memory))
-      guard let found = Entry.find(key, hash: hash, fields, memory) else {
+      guard let offset = Entry.offset(of: key, fields, memory) else {
         trap("the dictionary has no entry with this key")
       }
-      return found.offset
+      return offset
     }
 
     /// Whether there is an entry with this key.

@@ -14,8 +14,9 @@ extension RegionDictionary.Accessor {
   ) throws(RegionHeapError) -> Value? {
     let hash = key.hash(seed: HashFields.seed(of: memory))
     if let found = Entry.find(key, hash: hash, fields, memory) {
-      let old = Entry.value(at: found.offset, memory)
-      allocator.memory.store(value, at: found.offset &+ Entry.valueOffset)
+      let offset = Entry.offset(of: found.reference)
+      let old = Entry.value(at: offset, memory)
+      allocator.memory.store(value, at: offset &+ Entry.layout.valueOffset)
       return old
     }
     try insert(value, key, hash)
@@ -25,77 +26,61 @@ extension RegionDictionary.Accessor {
   @inlinable
   @_lifetime(self: copy self)
   mutating func insert(_ value: Value, _ key: Key, _ hash: UInt64) throws(RegionHeapError) {
-    let index = fields.count
-    if index >= HashFields.largestCount { throw .outOfMemory(Entry.stride) }
-    var editor = HashEditor(fields, in: allocator, listCount: 3)
-    if fields.bucketCount == 0 { try editor.start() }
-    let isNewSegment = try editor.ensureSegment(
-      holding: index, in: .entries, base: Entry.base, unitSize: Entry.stride,
-      alignment: max(16, Entry.alignment))
-    let (place, isNewBucket) = try editor.makePlace(for: hash)
-    let offset = editor.fields.offset(
-      of: index, in: .entries, base: Entry.base, unitSize: Entry.stride, memory: memory)
-    allocator.memory.store(key, at: offset)
-    allocator.memory.store(value, at: offset &+ Entry.valueOffset)
-    editor.fill(place, hash: hash, reference: index)
+    var editor = HashEditor(fields, in: allocator)
+    let layout = Entry.layout
+    let block =
+      layout.isInline
+      ? 0 : try allocator.allocate(layout.byteCount, alignment: max(16, layout.alignment))
+    let place: HashPlace
+    let isNewBucket: Bool
+    do throws(RegionHeapError) {
+      if block >> 4 >= HashFields.largestCount { throw .outOfMemory(layout.byteCount) }
+      (place, isNewBucket) = try editor.makePlace(for: hash)
+    } catch {
+      if block != 0 { allocator.deallocate(block) }
+      throw error
+    }
+    let reference =
+      block == 0 ? editor.fields.reference(place.place, at: place.bucket, memory) : block >> 4
+    Entry.write(key, value, at: Entry.offset(of: reference), allocator.memory)
+    editor.fill(place, hash: hash, reference: reference)
     // What dirties pages for room leaves the split to the next insertion.
-    if !isNewSegment && !isNewBucket { grow(&editor) }
+    if !isNewBucket {
+      let memory = memory
+      let seed = HashFields.seed(of: memory)
+      editor.growIfFull { Entry.hash(of: $0, seed: seed, memory) }
+    }
     fields = editor.fields
   }
 
-  @inlinable
-  func grow(_ editor: inout HashEditor) {
-    let fields = editor.fields
-    let memory = memory
-    let seed = HashFields.seed(of: memory)
-    editor.growIfFull { reference in
-      Entry.key(at: Entry.offset(of: reference, fields, memory), memory).hash(seed: seed)
-    }
-  }
-
-  /// Removes the entry of a key. The last entry moves into its place.
+  /// Removes the entry of a key.
   ///
   /// - Returns: The value that it had, if there was one.
-  /// - Complexity: O(1) on average.
+  /// - Complexity: O(1) on average; at most two buckets are joined.
   @inlinable
   @discardableResult
   @_lifetime(self: copy self)
   public mutating func removeValue(forKey key: Key) -> Value? {
+    let memory = memory
     let seed = HashFields.seed(of: memory)
     guard let found = Entry.find(key, hash: key.hash(seed: seed), fields, memory) else {
       return nil
     }
-    let value = Entry.value(at: found.offset, memory)
-    let last = fields.count &- 1
-    var editor = HashEditor(fields, in: allocator, listCount: 3)
-    if found.place.reference != last {
-      let source = Entry.offset(of: last, fields, memory)
-      let hash = Entry.key(at: source, memory).hash(seed: seed)
-      guard let moved = fields.find(hash, in: memory, where: { $0 == last }) else {
-        trap("a dictionary's last entry is in no bucket: the heap is damaged")
-      }
-      allocator.memory.copy(from: source, to: found.offset, count: Entry.stride)
-      editor.replace(moved, reference: found.place.reference)
-    }
-    editor.clear(found.place)
-    editor.releaseSegment(after: last, in: .entries, base: Entry.base)
-    let fields = editor.fields
-    let memory = memory
-    editor.shrinkIfEmpty { reference in
-      Entry.key(at: Entry.offset(of: reference, fields, memory), memory).hash(seed: seed)
-    }
-    self.fields = editor.fields
+    let offset = Entry.offset(of: found.reference)
+    let value = Entry.value(at: offset, memory)
+    var editor = HashEditor(fields, in: allocator)
+    editor.clear(found)
+    if !Entry.layout.isInline { allocator.deallocate(offset) }
+    editor.shrinkIfEmpty { Entry.hash(of: $0, seed: seed, memory) }
+    fields = editor.fields
     return value
   }
 
   /// Removes all entries, and gives their memory back.
   ///
-  /// - Complexity: O(log(entries)).
-  @inlinable
+  /// - Complexity: O(log(entries)); of entries that are blocks, O(entries).
   @_lifetime(self: copy self)
   public mutating func removeAll() {
-    var editor = HashEditor(fields, in: allocator, listCount: 3)
-    editor.reset()
-    fields = editor.fields
+    DictionaryRemoval.removeEntries(of: &fields, from: allocator)
   }
 }

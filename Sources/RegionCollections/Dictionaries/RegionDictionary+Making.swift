@@ -19,10 +19,25 @@ extension RegionDictionary {
 enum DictionaryRemoval {
   /// - Parameter offset: Of a dictionary's checked header.
   static func remove(at offset: Int, from allocator: Allocator) {
-    let fields = HashFields(at: offset, in: allocator.memory.readable)
-    var editor = HashEditor(fields, in: allocator, listCount: 3)
-    editor.reset()
+    let memory = allocator.memory.readable
+    let layout = DictionaryLayout(
+      keys: memory.load(offset + ContainerHeader.keysOffset),
+      values: memory.load(offset + ContainerHeader.valuesOffset))
+    var fields = HashFields(at: offset, stride: layout.stride, in: memory)
+    removeEntries(of: &fields, from: allocator)
     ContainerHeader.invalidate(offset, in: allocator.memory)
     allocator.deallocate(offset)
+  }
+
+  static func removeEntries(of fields: inout HashFields, from allocator: Allocator) {
+    if fields.stride == 0 {
+      var cursor = HashCursor(fields)
+      while let reference = cursor.next(in: allocator.memory.readable) {
+        allocator.deallocate(reference << 4)
+      }
+    }
+    var editor = HashEditor(fields, in: allocator)
+    editor.reset()
+    fields = editor.fields
   }
 }

@@ -29,15 +29,14 @@ extension RegionDictionary {
     /// - Complexity: O(1) on average.
     @inlinable
     public subscript(key: Key) -> Value? {
-      let hash = key.hash(seed: HashFields.seed(of: memory))
-      guard let found = Entry.find(key, hash: hash, fields, memory) else { return nil }
-      return Entry.value(at: found.offset, memory)
+      guard let offset = Entry.offset(of: key, fields, memory) else { return nil }
+      return Entry.value(at: offset, memory)
     }
 
     /// Whether there is an entry with this key.
     @inlinable
     public func contains(_ key: Key) -> Bool {
-      Entry.find(key, hash: key.hash(seed: HashFields.seed(of: memory)), fields, memory) != nil
+      Entry.offset(of: key, fields, memory) != nil
     }
 
     /// Calls `body` with each entry, in no order that means anything.
@@ -45,8 +44,9 @@ extension RegionDictionary {
     public func forEach<Failure: Error>(
       _ body: (_ key: Key, _ value: Value) throws(Failure) -> Void
     ) throws(Failure) {
-      for index in 0..<fields.count {
-        let offset = Entry.offset(of: index, fields, memory)
+      var cursor = HashCursor(fields)
+      while let reference = cursor.next(in: memory) {
+        let offset = Entry.offset(of: reference)
         try body(Entry.key(at: offset, memory), Entry.value(at: offset, memory))
       }
     }
@@ -57,6 +57,6 @@ extension RegionDictionary {
   func fields(in memory: HeapMemory) -> HashFields {
     let offset = ContainerHeader.check(
       handle, .dictionary, values: ElementType(Value.self), keys: ElementType(Key.self), in: memory)
-    return HashFields(at: offset, in: memory)
+    return HashFields(at: offset, stride: Entry.layout.stride, in: memory)
   }
 }

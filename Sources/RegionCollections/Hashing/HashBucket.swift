@@ -1,10 +1,12 @@
-/// A bucket's sixty-four bytes: ten places for references of entries, each with some bits of the hash.
+/// A bucket: ten places for entries, each with some bits of the hash. Small entries of one size lie in the
+/// bucket; of others, it holds references, and has sixty-four bytes.
 ///
 /// | byte | what |
 /// |---|---|
 /// | 0 + 2 i | of place i: in use (1 bit), tag (11), the reference's upper bits (4); zero if it is free |
 /// | 20 | the next bucket of the chain, an overflow bucket's number plus one; zero for none |
 /// | 24 + 4 i | of place i: the reference's lower 32 bits |
+/// | 32 + stride i | or else the entry |
 ///
 /// The tag is the hash's bits from the bucket's level on, rounded down to a multiple of four: so the next bit,
 /// which decides when the bucket is split, is in it, and only every fourth split has to hash keys again.
@@ -13,6 +15,9 @@ enum HashBucket {
   @inlinable static var placeCount: Int { 10 }
   @inlinable static var linkOffset: Int { 20 }
   @inlinable static var referencesOffset: Int { 24 }
+  @inlinable static var entriesOffset: Int { 32 }
+  /// The bytes before the entries or references, which are zero in an empty bucket.
+  @inlinable static var headerSize: Int { 24 }
 
   @inlinable
   @inline(__always)
@@ -37,14 +42,26 @@ enum HashBucket {
     return ~((word & low) &+ low | word | low)
   }
 
-  /// The places of a word, four of the ten, that have a tag.
+  /// The places that have a tag, as a set for `firstPlace`. No branch decides on one of them.
   @inlinable
   @inline(__always)
-  static func matches(_ tag: UInt16, word: Int, at bucket: Int, _ memory: HeapMemory) -> UInt64 {
-    var lanes: UInt64 = memory.load(bucket &+ word &* 8)
-    if word == 2 { lanes &= 0xffff_ffff }
+  static func matches(_ tag: UInt16, at bucket: Int, _ memory: HeapMemory) -> UInt64 {
     let pattern = UInt64(tag) &* 0x0001_0001_0001_0001
-    return zeroLanes((lanes ^ pattern) & 0xfff0_fff0_fff0_fff0)
+    let mask: UInt64 = 0xfff0_fff0_fff0_fff0
+    let first = zeroLanes((memory.load(bucket, as: UInt64.self) ^ pattern) & mask)
+    let second = zeroLanes((memory.load(bucket &+ 8, as: UInt64.self) ^ pattern) & mask)
+    // The link behind the last two tags matches none: a tag in use is not zero.
+    let lanes = memory.load(bucket &+ 16, as: UInt64.self) & 0xffff_ffff
+    let third = zeroLanes((lanes ^ pattern) & mask)
+    return first | second &>> 1 | third &>> 2
+  }
+
+  /// The first place of a set of matches that is not empty.
+  @inlinable
+  @inline(__always)
+  static func firstPlace(_ matches: UInt64) -> Int {
+    let bit = matches.trailingZeroBitCount
+    return (15 &- bit & 15) &* 4 &+ bit &>> 4
   }
 
   /// A free place, if there is one.
@@ -60,12 +77,6 @@ enum HashBucket {
   }
 
   @inlinable
-  static func reference(_ place: Int, at bucket: Int, _ memory: HeapMemory) -> Int {
-    Int(memory.load(bucket &+ referencesOffset &+ place &* 4, as: UInt32.self))
-      | Int(lane(place, at: bucket, memory) & 15) << 32
-  }
-
-  @inlinable
   static func link(_ bucket: Int, _ memory: HeapMemory) -> Int {
     Int(memory.load(bucket &+ linkOffset, as: UInt32.self))
   }
@@ -76,16 +87,36 @@ enum HashBucket {
   }
 
   @inlinable
-  static func set(
-    _ place: Int, tag: UInt16, reference: Int, at bucket: Int, _ memory: MutableHeapMemory
-  ) {
-    memory.store(tag & 0xfff0 | UInt16(truncatingIfNeeded: reference >> 32) & 15, at: bucket &+ place &* 2)
-    memory.store(
-      UInt32(truncatingIfNeeded: reference), at: bucket &+ referencesOffset &+ place &* 4)
-  }
-
-  @inlinable
   static func clear(_ place: Int, at bucket: Int, _ memory: MutableHeapMemory) {
     memory.store(UInt16(0), at: bucket &+ place &* 2)
+  }
+}
+
+extension HashFields {
+  /// The reference in a place; of an entry in the bucket, its offset.
+  @inlinable
+  @inline(__always)
+  func reference(_ place: Int, at bucket: Int, _ memory: HeapMemory) -> Int {
+    if stride != 0 { return bucket &+ HashBucket.entriesOffset &+ place &* stride }
+    let low: UInt32 = memory.load(bucket &+ HashBucket.referencesOffset &+ place &* 4)
+    return Int(low) | Int(HashBucket.lane(place, at: bucket, memory) & 15) << 32
+  }
+
+  /// Puts an entry into a place: moves it there, or writes its reference.
+  @inlinable
+  func set(
+    _ place: Int, tag: UInt16, reference: Int, at bucket: Int, _ memory: MutableHeapMemory
+  ) {
+    if stride != 0 {
+      memory.store(tag & 0xfff0, at: bucket &+ place &* 2)
+      let target = self.reference(place, at: bucket, memory.readable)
+      if target != reference { memory.copy(from: reference, to: target, count: stride) }
+      return
+    }
+    memory.store(
+      tag & 0xfff0 | UInt16(truncatingIfNeeded: reference >> 32) & 15, at: bucket &+ place &* 2)
+    memory.store(
+      UInt32(truncatingIfNeeded: reference),
+      at: bucket &+ HashBucket.referencesOffset &+ place &* 4)
   }
 }

@@ -2,49 +2,44 @@
 struct HashCheck {
   let memory: HeapMemory
   let fields: HashFields
-  let listCount: Int
   let seed: UInt64
 
-  init(at header: Int, in memory: HeapMemory, listCount: Int) {
+  init(at header: Int, stride: Int, in memory: HeapMemory) {
     self.memory = memory
-    self.listCount = listCount
-    fields = HashFields(unchecked: header, in: memory)
+    fields = HashFields(unchecked: header, stride: stride, in: memory)
     seed = HashFields.seed(of: memory)
   }
 
   /// Checks the fields, the segments, and that each reference is where its hash says.
   ///
   /// - Parameters:
-  ///   - entrySize: The bytes of an entry in the list of entries; zero if there is no such list.
   ///   - report: Called with each block that the table owns; says what is wrong with it.
   ///   - hashOf: The hash of a reference's entry, or a sentence that says what is wrong with it.
   func firstFault(
-    entrySize: Int, report: (_ offset: Int, _ byteCount: Int) -> String?,
+    report: (_ offset: Int, _ byteCount: Int) -> String?,
     hashOf: (_ reference: Int) -> (hash: UInt64?, fault: String?)
   ) -> String? {
     if !fields.isPlausible {
       return "its counts (\(fields.count) entries, \(fields.bucketCount) buckets) contradict themselves"
     }
     guard fields.root != 0 else { return nil }
-    let rootSize = HashFields.listsOffset + listCount * fields.segmentCapacity * 8
+    let rootSize = HashFields.listsOffset + HashFields.listCount * fields.segmentCapacity * 8
     guard memory.contains(fields.root, count: rootSize) else {
       return "its root at \(fields.root) is outside the heap"
     }
     if let fault = report(fields.root, rootSize) { return fault }
-    if let fault = segmentFault(entrySize, report) { return fault }
+    if let fault = segmentFault(report) { return fault }
     return bucketFault(hashOf)
   }
 
   private func segmentFault(
-    _ entrySize: Int, _ report: (_ offset: Int, _ byteCount: Int) -> String?
+    _ report: (_ offset: Int, _ byteCount: Int) -> String?
   ) -> String? {
     let needs = [
-      (HashFields.List.buckets, fields.bucketCount, HashFields.bucketBase, HashFields.bucketSize),
-      (.overflow, fields.overflowCount, HashFields.bucketBase, HashFields.bucketSize),
-      (.entries, fields.count, 5, entrySize),
+      (HashFields.List.buckets, fields.bucketCount), (.overflow, fields.overflowCount),
     ]
-    for (list, count, base, unitSize) in needs.prefix(listCount) {
-      let needed = Segments.segmentCount(holding: count, base: base)
+    for (list, count) in needs {
+      let needed = Segments.segmentCount(holding: count, base: HashFields.bucketBase)
       guard needed <= fields.segmentCapacity else {
         return "its root has room for \(fields.segmentCapacity) segments, not \(needed)"
       }
@@ -54,8 +49,8 @@ struct HashCheck {
           if segment < needed { return "segment \(segment) of its list \(list.rawValue) is missing" }
           continue
         }
-        let units = Segments.unitCount(ofSegment: segment, base: base)
-        let (byteCount, overflows) = units.multipliedReportingOverflow(by: unitSize)
+        let units = Segments.unitCount(ofSegment: segment, base: HashFields.bucketBase)
+        let (byteCount, overflows) = units.multipliedReportingOverflow(by: fields.bucketSize)
         guard !overflows, memory.contains(offset, count: byteCount) else {
           return "segment \(segment) of its list \(list.rawValue) is outside the heap"
         }
@@ -77,7 +72,7 @@ struct HashCheck {
         for place in 0..<HashBucket.placeCount {
           let lane = HashBucket.lane(place, at: bucket, memory)
           if lane == 0 { continue }
-          let reference = HashBucket.reference(place, at: bucket, memory)
+          let reference = fields.reference(place, at: bucket, memory)
           guard seen.insert(reference).inserted else {
             return "its bucket \(number) refers to an entry that another does"
           }

@@ -28,12 +28,10 @@ extension HashEditor {
     let number = fields.bucketCount
     guard number < HashFields.largestCount else { return nil }
     // A split in the operation that allocates a segment would dirty too many pages at once.
-    let isNew = try? ensureSegment(
-      holding: number, in: .buckets, base: HashFields.bucketBase,
-      unitSize: HashFields.bucketSize, alignment: 64)
+    let isNew = try? ensureSegment(holding: number, in: .buckets)
     guard isNew == false else { return nil }
     let bucket = fields.offset(ofBucket: number, memory: memory.readable)
-    memory.zero(bucket, count: HashFields.bucketSize)
+    memory.zero(bucket, count: HashBucket.headerSize)
     guard extendChain(from: bucket, toHold: moving) else { return nil }
     return bucket
   }
@@ -157,7 +155,7 @@ extension HashEditor {
     if isRetagged {
       forEachPlace(from: target) { place, _ in
         let tag = HashBucket.tag(of: hashOf(place.reference), level: level)
-        HashBucket.set(
+        fields.set(
           place.place, tag: tag, reference: place.reference, at: place.bucket, allocator.memory)
         return false
       }
@@ -171,7 +169,7 @@ extension HashEditor {
     dropEmpty(behind: source)
     fields.bucketCount = number
     finishResize()
-    releaseSegment(after: number, in: .buckets, base: HashFields.bucketBase)
+    releaseSegment(after: number, in: .buckets)
   }
 
   /// Calls `body` for each used place of a chain, until it returns true.
@@ -185,7 +183,7 @@ extension HashEditor {
       for place in 0..<HashBucket.placeCount {
         let lane = HashBucket.lane(place, at: bucket, readable)
         if lane == 0 { continue }
-        let reference = HashBucket.reference(place, at: bucket, readable)
+        let reference = fields.reference(place, at: bucket, readable)
         if body(HashPlace(bucket: bucket, place: place, reference: reference), lane) { return }
       }
       if link == 0 { return }
@@ -209,7 +207,7 @@ struct HashFiller {
     var steps = fields.overflowCount
     while true {
       if let place = HashBucket.freePlace(at: bucket, memory.readable) {
-        HashBucket.set(place, tag: tag, reference: reference, at: bucket, memory)
+        fields.set(place, tag: tag, reference: reference, at: bucket, memory)
         return
       }
       bucket = fields.next(HashBucket.link(bucket, memory.readable), &steps, memory.readable)

@@ -25,11 +25,11 @@ extension HashEditor {
     return (HashPlace(bucket: new, place: 0, reference: 0), true)
   }
 
-  /// Puts a reference into a free place, and counts it.
+  /// Puts an entry into a free place, and counts it.
   @inlinable
   mutating func fill(_ place: HashPlace, hash: UInt64, reference: Int) {
     let level = fields.level(ofBucket: fields.bucket(of: hash))
-    HashBucket.set(
+    fields.set(
       place.place, tag: HashBucket.tag(of: hash, level: level), reference: reference,
       at: place.bucket, allocator.memory)
     setCount(fields.count &+ 1)
@@ -39,18 +39,18 @@ extension HashEditor {
   @inlinable
   func replace(_ place: HashPlace, reference: Int) {
     let lane = HashBucket.lane(place.place, at: place.bucket, allocator.memory.readable)
-    HashBucket.set(
+    fields.set(
       place.place, tag: lane, reference: reference, at: place.bucket, allocator.memory)
   }
 
-  /// Takes a reference away.
+  /// Takes an entry away.
   @inlinable
   mutating func clear(_ place: HashPlace) {
     HashBucket.clear(place.place, at: place.bucket, allocator.memory)
     setCount(fields.count &- 1)
   }
 
-  /// An overflow bucket, all zeros.
+  /// An empty overflow bucket.
   ///
   /// - Returns: Its number plus one.
   @usableFromInline
@@ -63,14 +63,12 @@ extension HashEditor {
         fields.offset(ofOverflow: number, memory: readable), readable)
     } else {
       guard fields.overflowCount < Int(UInt32.max) else { throw .outOfMemory(64) }
-      _ = try ensureSegment(
-        holding: fields.overflowCount, in: .overflow, base: HashFields.bucketBase,
-        unitSize: HashFields.bucketSize, alignment: 64)
+      _ = try ensureSegment(holding: fields.overflowCount, in: .overflow)
       fields.overflowCount += 1
       number = fields.overflowCount
     }
     storeOverflow()
-    memory.zero(fields.offset(ofOverflow: number, memory: readable), count: HashFields.bucketSize)
+    memory.zero(fields.offset(ofOverflow: number, memory: readable), count: HashBucket.headerSize)
     return number
   }
 

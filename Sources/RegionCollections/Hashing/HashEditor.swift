@@ -7,8 +7,6 @@
 struct HashEditor {
   @usableFromInline let allocator: Allocator
   @usableFromInline var fields: HashFields
-  /// How many lists the root has.
-  @usableFromInline let listCount: Int
 
   @usableFromInline var memory: MutableHeapMemory { allocator.memory }
 
@@ -18,10 +16,9 @@ struct HashEditor {
   @inlinable static var emptyBucket: Int { 3 }
 
   @inlinable
-  init(_ fields: HashFields, in allocator: Allocator, listCount: Int) {
+  init(_ fields: HashFields, in allocator: Allocator) {
     self.allocator = allocator
     self.fields = fields
-    self.listCount = listCount
   }
 
   @inlinable
@@ -45,7 +42,7 @@ struct HashEditor {
   mutating func start() throws(RegionHeapError) {
     let capacity = 4
     let byteCount = rootSize(capacity)
-    let segment = try allocator.allocate(2 * HashFields.bucketSize, alignment: 64)
+    let segment = try allocator.allocate(2 * fields.bucketSize, alignment: 64)
     let root: Int
     do throws(RegionHeapError) {
       root = try allocator.allocate(byteCount)
@@ -53,7 +50,7 @@ struct HashEditor {
       allocator.deallocate(segment)
       throw error
     }
-    memory.zero(segment, count: 2 * HashFields.bucketSize)
+    memory.zero(segment, count: 2 * fields.bucketSize)
     memory.zero(root, count: byteCount)
     memory.store(capacity, at: root)
     memory.store(root, at: fields.header + HashFields.rootOffset)
@@ -65,26 +62,26 @@ struct HashEditor {
   }
 
   private func rootSize(_ capacity: Int) -> Int {
-    HashFields.listsOffset + listCount * capacity * 8
+    HashFields.listsOffset + HashFields.listCount * capacity * 8
   }
 
-  /// Sees to the segment that holds a list's unit.
+  /// Sees to the segment that holds a list's bucket.
   ///
   /// - Returns: Whether it had to be allocated.
   @usableFromInline
   mutating func ensureSegment(
-    holding index: Int, in list: HashFields.List, base: Int, unitSize: Int, alignment: Int
+    holding index: Int, in list: HashFields.List
   ) throws(RegionHeapError) -> Bool {
-    let segment = Segments.locate(index, base: base).segment
+    let segment = Segments.locate(index, base: HashFields.bucketBase).segment
     if segment < fields.segmentCapacity,
       memory.loadInt(fields.slot(of: segment, in: list)) != 0
     {
       return false
     }
-    let units = Segments.unitCount(ofSegment: segment, base: base)
-    let (byteCount, overflows) = units.multipliedReportingOverflow(by: unitSize)
+    let units = Segments.unitCount(ofSegment: segment, base: HashFields.bucketBase)
+    let (byteCount, overflows) = units.multipliedReportingOverflow(by: fields.bucketSize)
     if overflows { throw .outOfMemory(.max) }
-    let offset = try allocator.allocate(byteCount, alignment: alignment)
+    let offset = try allocator.allocate(byteCount, alignment: 64)
     do throws(RegionHeapError) {
       try growRoot(toHold: segment + 1)
     } catch {
@@ -104,7 +101,7 @@ struct HashEditor {
     memory.store(capacity, at: root)
     fields.root = root
     fields.segmentCapacity = capacity
-    for index in 0..<listCount {
+    for index in 0..<HashFields.listCount {
       guard let list = HashFields.List(rawValue: index) else { continue }
       memory.copy(
         from: old.slot(of: 0, in: list), to: fields.slot(of: 0, in: list),
@@ -114,11 +111,11 @@ struct HashEditor {
     allocator.deallocate(old.root)
   }
 
-  /// Gives the segment after the one back that begins with a unit which is needed no more. Otherwise does
+  /// Gives the segment after the one back that begins with a bucket which is needed no more. Otherwise does
   /// nothing. One segment is kept, so that a count that goes up and down does not allocate each time.
   @usableFromInline
-  func releaseSegment(after index: Int, in list: HashFields.List, base: Int) {
-    let (first, position) = Segments.locate(index, base: base)
+  func releaseSegment(after index: Int, in list: HashFields.List) {
+    let (first, position) = Segments.locate(index, base: HashFields.bucketBase)
     let segment = first + 1
     guard position == 0, segment < fields.segmentCapacity else { return }
     let slot = fields.slot(of: segment, in: list)
@@ -140,7 +137,7 @@ struct HashEditor {
     fields.overflowCount = 0
     fields.firstFree = 0
     memory.zero(fields.header + HashFields.countOffset, count: 32)
-    for index in 0..<listCount * old.segmentCapacity {
+    for index in 0..<HashFields.listCount * old.segmentCapacity {
       let offset = memory.loadInt(old.root + HashFields.listsOffset + index * 8)
       if offset != 0 { allocator.deallocate(offset) }
     }

@@ -28,16 +28,14 @@ extension HashFields {
     var bucket = offset(ofBucket: number, memory: memory)
     var steps = overflowCount
     while true {
-      for word in 0..<3 {
-        var matches = HashBucket.matches(tag, word: word, at: bucket, memory)
-        while matches != 0 {
-          let place = word &* 4 &+ matches.trailingZeroBitCount &>> 4
-          let reference = HashBucket.reference(place, at: bucket, memory)
-          if isWanted(reference) {
-            return HashPlace(bucket: bucket, place: place, reference: reference)
-          }
-          matches &= matches &- 1
+      var matches = HashBucket.matches(tag, at: bucket, memory)
+      while matches != 0 {
+        let place = HashBucket.firstPlace(matches)
+        let reference = reference(place, at: bucket, memory)
+        if isWanted(reference) {
+          return HashPlace(bucket: bucket, place: place, reference: reference)
         }
+        matches &= matches &- 1
       }
       let link = HashBucket.link(bucket, memory)
       if link == 0 { return nil }
@@ -87,7 +85,7 @@ struct HashCursor: Sendable {
         if HashBucket.lane(current, at: bucket, memory) != 0 {
           passed &+= 1
           if passed > fields.count { trapCount(passed, fields.count) }
-          return HashBucket.reference(current, at: bucket, memory)
+          return fields.reference(current, at: bucket, memory)
         }
       }
       let link = HashBucket.link(bucket, memory)

@@ -9,10 +9,12 @@
 /// | 60 | the first free one, plus one; zero for none |
 ///
 /// The root holds, at 0, how many segments each of its lists has room for, and from 16 on the lists: of the
-/// segments of buckets, of overflow buckets, and of a dictionary's entries.
+/// segments of buckets and of overflow buckets.
 @usableFromInline
 struct HashFields: Sendable {
   @usableFromInline let header: Int
+  /// The size of entries that lie in the buckets; zero if the buckets hold references.
+  @usableFromInline let stride: Int
   @usableFromInline var count: Int
   @usableFromInline var bucketCount: Int
   @usableFromInline var root: Int
@@ -23,7 +25,6 @@ struct HashFields: Sendable {
   @usableFromInline enum List: Int {
     case buckets = 0
     case overflow = 1
-    case entries = 2
   }
 
   @inlinable static var countOffset: Int { 32 }
@@ -33,8 +34,13 @@ struct HashFields: Sendable {
   @inlinable static var firstFreeOffset: Int { 60 }
   /// Where the lists begin in the root.
   @inlinable static var listsOffset: Int { 16 }
-  /// A bucket's size, a cache line.
-  @inlinable static var bucketSize: Int { 64 }
+  @inlinable static var listCount: Int { 2 }
+  /// A bucket's size: a cache line, or some.
+  @inlinable
+  var bucketSize: Int {
+    stride == 0
+      ? 64 : (HashBucket.entriesOffset &+ HashBucket.placeCount &* stride &+ 63) & ~63
+  }
   /// Eight buckets are in the first four segments.
   @inlinable static var bucketBase: Int { 3 }
   /// More entries and buckets there cannot be: references have 36 bits.
@@ -42,17 +48,20 @@ struct HashFields: Sendable {
 
   /// Reads the fields and checks them for what cannot be. Traps if the heap is damaged.
   ///
-  /// - Parameter header: The offset of a checked container.
+  /// - Parameters:
+  ///   - header: The offset of a checked container.
+  ///   - stride: The size of entries in buckets, or zero.
   @inlinable
-  init(at header: Int, in memory: HeapMemory) {
-    self.init(unchecked: header, in: memory)
+  init(at header: Int, stride: Int, in memory: HeapMemory) {
+    self.init(unchecked: header, stride: stride, in: memory)
     if !isPlausible { trap("a hash table's fields contradict themselves: the heap is damaged") }
   }
 
   /// Reads the fields as they are.
   @inlinable
-  init(unchecked header: Int, in memory: HeapMemory) {
+  init(unchecked header: Int, stride: Int, in memory: HeapMemory) {
     self.header = header
+    self.stride = stride
     count = memory.loadInt(header &+ HashFields.countOffset)
     bucketCount = memory.loadInt(header &+ HashFields.bucketCountOffset)
     root = memory.loadInt(header &+ HashFields.rootOffset)
@@ -76,12 +85,13 @@ struct HashFields: Sendable {
   @inlinable
   var level: Int { 63 &- bucketCount.leadingZeroBitCount }
 
-  /// How many bits of a hash tell who belongs into a bucket.
+  /// How many bits of a hash tell who belongs into a bucket: one more if it was split, or split off.
   @inlinable
+  @inline(__always)
   func level(ofBucket bucket: Int) -> Int {
     let level = level
-    let split = bucketCount &- (1 &<< level)
-    return bucket < split || bucket >= 1 &<< level ? level &+ 1 : level
+    let power = 1 &<< level
+    return level &+ (bucket & (power &- 1) < bucketCount &- power ? 1 : 0)
   }
 
   /// The bucket of a hash.
@@ -89,9 +99,10 @@ struct HashFields: Sendable {
   @inline(__always)
   func bucket(of hash: UInt64) -> Int {
     let power = 1 &<< level
-    let low = Int(truncatingIfNeeded: hash)
-    let bucket = low & (power &<< 1 &- 1)
-    return bucket < bucketCount ? bucket : low & (power &- 1)
+    let number = Int(truncatingIfNeeded: hash)
+    let low = number & (power &- 1)
+    // No branch: which one it would be, nothing could predict.
+    return number & (power &- 1 | (low < bucketCount &- power ? power : 0))
   }
 
   /// Where a segment's offset is kept.
@@ -100,26 +111,22 @@ struct HashFields: Sendable {
     root &+ HashFields.listsOffset &+ (list.rawValue &* segmentCapacity &+ segment) &* 8
   }
 
-  /// Where a unit of a list is. Traps if the list has no such segment.
+  /// Where a bucket of a list is. Traps if the list has no such segment.
   @inlinable
   @inline(__always)
-  func offset(
-    of index: Int, in list: List, base: Int, unitSize: Int, memory: HeapMemory
-  ) -> Int {
-    let (segment, position) = Segments.locate(index, base: base)
+  func offset(of index: Int, in list: List, memory: HeapMemory) -> Int {
+    let (segment, position) = Segments.locate(index, base: HashFields.bucketBase)
     if segment < 0 || segment >= segmentCapacity {
-      trap("a hash table has no segment for its unit \(index): the heap is damaged")
+      trap("a hash table has no segment for its bucket \(index): the heap is damaged")
     }
     // A damaged offset is found out by the access that follows.
-    return memory.loadInt(slot(of: segment, in: list)) &+ position &* unitSize
+    return memory.loadInt(slot(of: segment, in: list)) &+ position &* bucketSize
   }
 
   @inlinable
   @inline(__always)
   func offset(ofBucket bucket: Int, memory: HeapMemory) -> Int {
-    offset(
-      of: bucket, in: .buckets, base: HashFields.bucketBase, unitSize: HashFields.bucketSize,
-      memory: memory)
+    offset(of: bucket, in: .buckets, memory: memory)
   }
 
   /// - Parameter number: An overflow bucket's number plus one, as links hold it.
@@ -128,9 +135,7 @@ struct HashFields: Sendable {
     if number < 1 || number > overflowCount {
       trap("a hash table's bucket leads to none: the heap is damaged")
     }
-    return offset(
-      of: number &- 1, in: .overflow, base: HashFields.bucketBase,
-      unitSize: HashFields.bucketSize, memory: memory)
+    return offset(of: number &- 1, in: .overflow, memory: memory)
   }
 }
 

@@ -104,27 +104,25 @@ public struct RegionDictionaryEntries<Key: RegionKey, Value: BitwiseCopyable>: S
   public var underestimatedCount: Int { fields.count }
 
   @inlinable
-  public func makeIterator() -> Iterator { Iterator(snapshot, fields) }
+  public func makeIterator() -> Iterator { Iterator(snapshot, HashCursor(fields)) }
 
   /// Goes through the entries.
   public struct Iterator: IteratorProtocol, Sendable {
     @usableFromInline let snapshot: HeapSnapshot
-    @usableFromInline let fields: HashFields
-    @usableFromInline var index = 0
+    @usableFromInline var cursor: HashCursor
 
     @inlinable
-    init(_ snapshot: HeapSnapshot, _ fields: HashFields) {
+    init(_ snapshot: HeapSnapshot, _ cursor: HashCursor) {
       self.snapshot = snapshot
-      self.fields = fields
+      self.cursor = cursor
     }
 
     /// The next entry; `nil` after the last.
     @inlinable
     public mutating func next() -> (key: Key, value: Value)? {
-      if index == fields.count { return nil }
       let memory = snapshot.memory
-      let offset = DictionaryEntry<Key, Value>.offset(of: index, fields, memory)
-      index &+= 1
+      guard let reference = cursor.next(in: memory) else { return nil }
+      let offset = DictionaryEntry<Key, Value>.offset(of: reference)
       return (
         DictionaryEntry<Key, Value>.key(at: offset, memory),
         DictionaryEntry<Key, Value>.value(at: offset, memory)

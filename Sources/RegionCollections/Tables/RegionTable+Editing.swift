@@ -37,7 +37,7 @@ extension RegionTable.Accessor {
       return
     }
     let new = try makeEntry(value, key)
-    HashEditor(fields, in: allocator, listCount: 2).replace(place, reference: new.reference)
+    HashEditor(fields, in: allocator).replace(place, reference: new.reference)
     allocator.deallocate(entry.offset)
   }
 
@@ -46,7 +46,7 @@ extension RegionTable.Accessor {
   mutating func insert(
     _ value: RawSpan, _ key: RawSpan, _ hash: UInt64
   ) throws(RegionHeapError) {
-    var editor = HashEditor(fields, in: allocator, listCount: 2)
+    var editor = HashEditor(fields, in: allocator)
     let entry = try makeEntry(value, key)
     let place: HashPlace
     let isNewBucket: Bool
@@ -77,7 +77,7 @@ extension RegionTable.Accessor {
     let seed = HashFields.seed(of: memory)
     let hash = RegionHash.hash(key, seed: seed)
     guard let found = TableEntry.find(key, hash: hash, fields, memory) else { return false }
-    var editor = HashEditor(fields, in: allocator, listCount: 2)
+    var editor = HashEditor(fields, in: allocator)
     editor.clear(found.place)
     allocator.deallocate(found.entry.offset)
     editor.shrinkIfEmpty { TableEntry($0, memory).hash(seed: seed, memory) }
@@ -98,7 +98,7 @@ extension RegionTable.Accessor {
 enum TableRemoval {
   /// - Parameter offset: Of a table's checked header.
   static func remove(at offset: Int, from allocator: Allocator) {
-    var fields = HashFields(at: offset, in: allocator.memory.readable)
+    var fields = HashFields(at: offset, stride: 0, in: allocator.memory.readable)
     removeEntries(of: &fields, from: allocator)
     ContainerHeader.invalidate(offset, in: allocator.memory)
     allocator.deallocate(offset)
@@ -109,7 +109,7 @@ enum TableRemoval {
     while let reference = cursor.next(in: allocator.memory.readable) {
       allocator.deallocate(reference << 4)
     }
-    var editor = HashEditor(fields, in: allocator, listCount: 2)
+    var editor = HashEditor(fields, in: allocator)
     editor.reset()
     fields = editor.fields
   }

@@ -69,6 +69,7 @@ extension RegionTable {
   /// The fields of the table. Traps if the handle is of none in this memory.
   @inlinable
   func fields(in memory: HeapMemory) -> HashFields {
-    HashFields(at: ContainerHeader.check(handle, .table, values: .none, in: memory), in: memory)
+    HashFields(
+      at: ContainerHeader.check(handle, .table, values: .none, in: memory), stride: 0, in: memory)
   }
 }

@@ -4,9 +4,9 @@ enum TableCheck {
   static func fault(
     at offset: Int, in memory: HeapMemory, _ claims: inout BlockClaims
   ) -> String? {
-    let check = HashCheck(at: offset, in: memory, listCount: 2)
+    let check = HashCheck(at: offset, stride: 0, in: memory)
     var entries: [TableEntry] = []
-    let fault = check.firstFault(entrySize: 0) {
+    let fault = check.firstFault {
       claims.claim($0, byteCount: $1, by: offset)
     } hashOf: { reference in
       let start = reference << 4
