@@ -15,6 +15,7 @@ let package = Package(
   name: "swift-memory-snapshots",
   products: [
     .library(name: "MemorySnapshots", targets: ["MemorySnapshots"]),
+    .library(name: "RegionCollections", targets: ["RegionCollections"]),
     .library(name: "MemoryAccounting", targets: ["MemoryAccounting"]),
     .executable(name: "cow", targets: ["cow"]),
   ],
@@ -31,6 +32,10 @@ let package = Package(
     .target(
       name: "MemorySnapshots",
       dependencies: ["CUserfault", .product(name: "SystemPackage", package: "swift-system")],
+      swiftSettings: swiftSettings),
+    .target(
+      name: "RegionCollections",
+      dependencies: ["MemorySnapshots"],
       swiftSettings: swiftSettings),
     .target(
       name: "MemoryAccounting",
@@ -76,6 +81,21 @@ let package = Package(
         "MemorySnapshots", "SnapshotStress", "CUserfault", "CTestSupport", "ScenarioSupport",
         "signal-scenarios",
         .product(name: "SystemPackage", package: "swift-system"),
+      ],
+      swiftSettings: swiftSettings),
+    .target(
+      name: "CHeapScenarios",
+      path: "Tests/CHeapScenarios",
+      cSettings: [.treatAllWarnings(as: .error)]),
+    .executableTarget(
+      name: "heap-scenarios",
+      dependencies: ["RegionCollections", "MemorySnapshots", "CHeapScenarios"],
+      path: "Tests/HeapScenarios",
+      swiftSettings: swiftSettings),
+    .testTarget(
+      name: "RegionCollectionsTests",
+      dependencies: [
+        "RegionCollections", "MemorySnapshots", "CTestSupport", "ScenarioSupport", "heap-scenarios",
       ],
       swiftSettings: swiftSettings),
     .executableTarget(

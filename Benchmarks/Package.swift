@@ -28,6 +28,7 @@ let package = Package(
       dependencies: [
         "CPeers",
         .product(name: "MemorySnapshots", package: "swift-memory-snapshots"),
+        .product(name: "RegionCollections", package: "swift-memory-snapshots"),
         .product(name: "Histogram", package: "hdrhistogram-swift"),
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "SystemPackage", package: "swift-system"),

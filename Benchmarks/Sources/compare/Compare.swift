@@ -12,7 +12,7 @@ struct Compare: ParsableCommand {
 
   private static let scenarios: [any Scenario] = [
     PauseScenario(), FaultScenario(), StoreScenario(), ReadScenario(), RollbackScenario(),
-    MemoryScenario(), GrowthScenario(),
+    MemoryScenario(), GrowthScenario(), CollectionsScenario(),
   ]
 
   @Flag(help: "Measure little: a smoke test, not figures.")

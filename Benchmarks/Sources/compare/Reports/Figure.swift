@@ -13,7 +13,7 @@ struct Figure: Sendable {
   }
 
   static var all: [Figure] {
-    pauses + faults + bulk + reads + store
+    pauses + faults + bulk + reads + store + collections
   }
 
   private static var pauses: [Figure] {

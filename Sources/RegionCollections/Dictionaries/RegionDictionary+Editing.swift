@@ -1,0 +1,86 @@
+extension RegionDictionary.Accessor {
+  @usableFromInline typealias Entry = DictionaryEntry<Key, Value>
+
+  /// Gives a key a value, in place if it has one.
+  ///
+  /// - Returns: The value that it had.
+  /// - Throws: `.outOfMemory`; the dictionary is as it was.
+  /// - Complexity: O(1) on average; at most one bucket is split.
+  @inlinable
+  @discardableResult
+  @_lifetime(self: copy self)
+  public mutating func updateValue(
+    _ value: Value, forKey key: Key
+  ) throws(RegionHeapError) -> Value? {
+    let hash = key.hash(seed: HashFields.seed(of: memory))
+    if let found = Entry.find(key, hash: hash, fields, memory) {
+      let offset = Entry.offset(of: found.reference)
+      let old = Entry.value(at: offset, memory)
+      allocator.memory.store(value, at: offset &+ Entry.layout.valueOffset)
+      return old
+    }
+    try insert(value, key, hash)
+    return nil
+  }
+
+  @inlinable
+  @_lifetime(self: copy self)
+  mutating func insert(_ value: Value, _ key: Key, _ hash: UInt64) throws(RegionHeapError) {
+    var editor = HashEditor(fields, in: allocator)
+    let layout = Entry.layout
+    let block =
+      layout.isInline
+      ? 0 : try allocator.allocate(layout.byteCount, alignment: max(16, layout.alignment))
+    let place: HashPlace
+    let isNewBucket: Bool
+    do throws(RegionHeapError) {
+      if block >> 4 >= HashFields.largestCount { throw .outOfMemory(layout.byteCount) }
+      (place, isNewBucket) = try editor.makePlace(for: hash)
+    } catch {
+      if block != 0 { allocator.deallocate(block) }
+      throw error
+    }
+    let reference =
+      block == 0 ? editor.fields.reference(place.place, at: place.bucket, memory) : block >> 4
+    Entry.write(key, value, at: Entry.offset(of: reference), allocator.memory)
+    editor.fill(place, hash: hash, reference: reference)
+    // What dirties pages for room leaves the split to the next insertion.
+    if !isNewBucket {
+      let memory = memory
+      let seed = HashFields.seed(of: memory)
+      editor.growIfFull { Entry.hash(of: $0, seed: seed, memory) }
+    }
+    fields = editor.fields
+  }
+
+  /// Removes the entry of a key.
+  ///
+  /// - Returns: The value that it had, if there was one.
+  /// - Complexity: O(1) on average; at most two buckets are joined.
+  @inlinable
+  @discardableResult
+  @_lifetime(self: copy self)
+  public mutating func removeValue(forKey key: Key) -> Value? {
+    let memory = memory
+    let seed = HashFields.seed(of: memory)
+    guard let found = Entry.find(key, hash: key.hash(seed: seed), fields, memory) else {
+      return nil
+    }
+    let offset = Entry.offset(of: found.reference)
+    let value = Entry.value(at: offset, memory)
+    var editor = HashEditor(fields, in: allocator)
+    editor.clear(found)
+    if !Entry.layout.isInline { allocator.deallocate(offset) }
+    editor.shrinkIfEmpty { Entry.hash(of: $0, seed: seed, memory) }
+    fields = editor.fields
+    return value
+  }
+
+  /// Removes all entries, and gives their memory back.
+  ///
+  /// - Complexity: O(log(entries)); of entries that are blocks, O(entries).
+  @_lifetime(self: copy self)
+  public mutating func removeAll() {
+    DictionaryRemoval.removeEntries(of: &fields, from: allocator)
+  }
+}

@@ -1,0 +1,216 @@
+extension HashEditor {
+  /// Splits one bucket if there are few for the entries. Without memory for it, nothing happens: chains
+  /// become longer, and the next insertion tries again.
+  ///
+  /// - Parameter hashOf: An entry's hash.
+  @inlinable
+  mutating func growIfFull(_ hashOf: (_ reference: Int) -> UInt64) {
+    if fields.count &* 5 > fields.bucketCount &* HashEditor.fullFiveBuckets { split(hashOf) }
+  }
+
+  /// Joins the last bucket with the one that it was split from if there are many for the entries.
+  @inlinable
+  mutating func shrinkIfEmpty(_ hashOf: (_ reference: Int) -> UInt64) {
+    if fields.count == 0 {
+      reset()
+    } else if fields.bucketCount > 2,
+      fields.count < fields.bucketCount &* HashEditor.emptyBucket
+    {
+      join(hashOf)
+    }
+  }
+
+  /// Prepares a new bucket for what moves there.
+  ///
+  /// - Returns: `nil` if the split has to wait for the next insertion.
+  @usableFromInline
+  mutating func beginSplit(moving: Int) -> Int? {
+    let number = fields.bucketCount
+    guard number < HashFields.largestCount else { return nil }
+    // A split in the operation that allocates a segment would dirty too many pages at once.
+    let isNew = try? ensureSegment(holding: number, in: .buckets)
+    guard isNew == false else { return nil }
+    let bucket = fields.offset(ofBucket: number, memory: memory.readable)
+    memory.zero(bucket, count: HashBucket.headerSize)
+    guard extendChain(from: bucket, toHold: moving) else { return nil }
+    return bucket
+  }
+
+  /// Adds empty overflow buckets to a chain of one. Takes them off again if there are not enough.
+  @usableFromInline
+  mutating func extendChain(from bucket: Int, toHold count: Int) -> Bool {
+    var places = HashBucket.placeCount
+    var added: [Int] = []
+    while places < count {
+      guard let number = try? takeOverflow() else {
+        for number in added.reversed() { unlinkFirst(number, behind: bucket) }
+        return false
+      }
+      let offset = fields.offset(ofOverflow: number, memory: memory.readable)
+      HashBucket.setLink(HashBucket.link(bucket, memory.readable), offset, memory)
+      HashBucket.setLink(number, bucket, memory)
+      added.append(number)
+      places += HashBucket.placeCount
+    }
+    return true
+  }
+
+  private mutating func unlinkFirst(_ number: Int, behind bucket: Int) {
+    let offset = fields.offset(ofOverflow: number, memory: memory.readable)
+    HashBucket.setLink(HashBucket.link(offset, memory.readable), bucket, memory)
+    giveOverflow(number)
+  }
+
+  /// Gives all overflow buckets of a chain back, which are empty.
+  @usableFromInline
+  mutating func dropEmpty(behind bucket: Int) {
+    var link = HashBucket.link(bucket, memory.readable)
+    var steps = fields.overflowCount
+    HashBucket.setLink(0, bucket, memory)
+    while link != 0 {
+      let offset = fields.next(link, &steps, memory.readable)
+      let following = HashBucket.link(offset, memory.readable)
+      giveOverflow(link)
+      link = following
+    }
+  }
+
+  @inlinable
+  mutating func split(_ hashOf: (_ reference: Int) -> UInt64) {
+    let readable = allocator.memory.readable
+    let level = fields.level
+    let source = fields.offset(
+      ofBucket: fields.bucketCount &- (1 &<< level), memory: readable)
+    var moving = 0
+    forEachPlace(from: source) { place, lane in
+      if HashBucket.moves(lane, level: level) { moving &+= 1 }
+      return false
+    }
+    guard let target = beginSplit(moving: moving) else { return }
+    // Tags begin with another bit of the hash from every fourth level on.
+    let isRetagged = (level &+ 1) & 3 == 0
+    var filler = HashFiller(bucket: target)
+    var staying = HashFiller(bucket: source)
+    var remaining = 0
+    forEachPlace(from: source) { place, lane in
+      let tag =
+        isRetagged ? HashBucket.tag(of: hashOf(place.reference), level: level &+ 1) : lane
+      if HashBucket.moves(lane, level: level) {
+        filler.add(tag: tag, reference: place.reference, fields, allocator.memory)
+        HashBucket.clear(place.place, at: place.bucket, allocator.memory)
+      } else {
+        remaining &+= 1
+        // What stays closes up: it never goes behind the place where it was.
+        HashBucket.clear(place.place, at: place.bucket, allocator.memory)
+        staying.add(tag: tag, reference: place.reference, fields, allocator.memory)
+      }
+      return false
+    }
+    trimChain(from: source, toHold: remaining)
+    fields.bucketCount &+= 1
+    finishResize()
+  }
+
+  @usableFromInline
+  func finishResize() { storeBucketCount() }
+
+  /// Gives those overflow buckets of a chain back that lie behind the first `count` places.
+  @usableFromInline
+  mutating func trimChain(from bucket: Int, toHold count: Int) {
+    var last = bucket
+    var places = HashBucket.placeCount
+    var steps = fields.overflowCount
+    while places < count {
+      last = fields.next(HashBucket.link(last, memory.readable), &steps, memory.readable)
+      places += HashBucket.placeCount
+    }
+    if HashBucket.link(last, memory.readable) != 0 { dropEmpty(behind: last) }
+  }
+
+  @inlinable
+  mutating func join(_ hashOf: (_ reference: Int) -> UInt64) {
+    let readable = allocator.memory.readable
+    let number = fields.bucketCount &- 1
+    let level = 63 &- number.leadingZeroBitCount
+    let source = fields.offset(ofBucket: number, memory: readable)
+    let target = fields.offset(ofBucket: number &- (1 &<< level), memory: readable)
+    var places = HashBucket.placeCount
+    var used = 0
+    forEachPlace(from: source) { _, _ in
+      used &+= 1
+      return false
+    }
+    forEachPlace(from: target) { _, _ in
+      used &+= 1
+      return false
+    }
+    var link = HashBucket.link(target, readable)
+    var steps = fields.overflowCount
+    while link != 0 {
+      places &+= HashBucket.placeCount
+      link = HashBucket.link(fields.next(link, &steps, readable), readable)
+    }
+    guard extendChain(from: target, toHold: used &- (places &- HashBucket.placeCount)) else { return }
+    let isRetagged = (level &+ 1) & 3 == 0
+    if isRetagged {
+      forEachPlace(from: target) { place, _ in
+        let tag = HashBucket.tag(of: hashOf(place.reference), level: level)
+        fields.set(
+          place.place, tag: tag, reference: place.reference, at: place.bucket, allocator.memory)
+        return false
+      }
+    }
+    var filler = HashFiller(bucket: target)
+    forEachPlace(from: source) { place, lane in
+      let tag = isRetagged ? HashBucket.tag(of: hashOf(place.reference), level: level) : lane
+      filler.add(tag: tag, reference: place.reference, fields, allocator.memory)
+      return false
+    }
+    dropEmpty(behind: source)
+    fields.bucketCount = number
+    finishResize()
+    releaseSegment(after: number, in: .buckets)
+  }
+
+  /// Calls `body` for each used place of a chain, until it returns true.
+  @inlinable
+  func forEachPlace(from start: Int, _ body: (HashPlace, UInt16) -> Bool) {
+    let readable = allocator.memory.readable
+    var bucket = start
+    var steps = fields.overflowCount
+    while true {
+      let link = HashBucket.link(bucket, readable)
+      for place in 0..<HashBucket.placeCount {
+        let lane = HashBucket.lane(place, at: bucket, readable)
+        if lane == 0 { continue }
+        let reference = fields.reference(place, at: bucket, readable)
+        if body(HashPlace(bucket: bucket, place: place, reference: reference), lane) { return }
+      }
+      if link == 0 { return }
+      bucket = fields.next(link, &steps, readable)
+    }
+  }
+}
+
+/// Puts references into the free places of a chain, from the first on.
+@usableFromInline
+struct HashFiller {
+  @usableFromInline var bucket: Int
+
+  @inlinable
+  init(bucket: Int) { self.bucket = bucket }
+
+  @inlinable
+  mutating func add(
+    tag: UInt16, reference: Int, _ fields: HashFields, _ memory: MutableHeapMemory
+  ) {
+    var steps = fields.overflowCount
+    while true {
+      if let place = HashBucket.freePlace(at: bucket, memory.readable) {
+        fields.set(place, tag: tag, reference: reference, at: bucket, memory)
+        return
+      }
+      bucket = fields.next(HashBucket.link(bucket, memory.readable), &steps, memory.readable)
+    }
+  }
+}

@@ -1,0 +1,78 @@
+public import MemorySnapshots
+internal import Synchronization
+
+/// A heap's content at one instant: the handles of the live heap read it as it was.
+///
+/// ```swift
+/// let past = try heap.makeSnapshot()
+/// past[accounts][0].balance
+/// ```
+///
+/// Every method may be called from any thread, while the heap is written to. The snapshot's memory is
+/// mapped when it is first read, or by `open()`: from then on it is never given up. Until then, it may be
+/// when the region's store is full (`MemoryRegion.StorePolicy`).
+///
+/// Safe to share: the view is set once.
+@safe
+public final class HeapSnapshot: Sendable {
+  /// The snapshot of the region.
+  public let memorySnapshot: MemorySnapshot
+  let header: HeapHeader
+  private let view = AtomicLazyReference<SnapshotView>()
+  /// The view's first byte; zero without a view.
+  private let address = Atomic<UInt>(0)
+
+  init(_ snapshot: MemorySnapshot, _ header: HeapHeader) {
+    memorySnapshot = snapshot
+    self.header = header
+  }
+
+  /// Maps the snapshot's memory, so that it can be read and is not given up.
+  ///
+  /// - Throws: `.snapshotFailed` if it was given up before, or there is no address space for it.
+  public func open() throws(RegionHeapError) {
+    guard view.load() == nil else { return }
+    do throws(SnapshotError) {
+      let made = view.storeIfNil(try memorySnapshot.makeView())
+      let start = unsafe made.withUnsafeBytes { UInt(bitPattern: $0.baseAddress) }
+      // Releasing: who sees the address sees the mapping behind it.
+      address.store(start, ordering: .releasing)
+    } catch {
+      throw RegionHeapError(error)
+    }
+  }
+
+  /// Lets the snapshot go once nobody reads it any more; calling it again has no effect. Until then, what has
+  /// been mapped stays readable.
+  public func release() { memorySnapshot.release() }
+
+  /// The memory as of the snapshot. Traps if it cannot be read.
+  @usableFromInline
+  var memory: HeapMemory {
+    // Acquiring: pairs with `open()`.
+    var start = address.load(ordering: .acquiring)
+    if start == 0 {
+      do throws(RegionHeapError) {
+        try open()
+      } catch {
+        trap("the snapshot cannot be read: \(error)")
+      }
+      start = address.load(ordering: .acquiring)
+    }
+    guard let base = unsafe UnsafeRawPointer(bitPattern: start) else {
+      trap("the view has no memory")
+    }
+    return unsafe HeapMemory(base: base, byteCount: header.capacity)
+  }
+
+  var directory: Directory { Directory(header) }
+}
+
+extension HeapSnapshot {
+  /// The array as of the snapshot. Traps if the handle is of none that there was.
+  @inlinable
+  public subscript<Element>(array: RegionArray<Element>) -> RegionArray<Element>.Reader {
+    @_lifetime(borrow self)
+    get { RegionArray<Element>.Reader(array, in: memory, of: self) }
+  }
+}

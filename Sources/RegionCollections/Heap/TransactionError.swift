@@ -1,0 +1,22 @@
+/// Why a transaction failed: for a reason of the heap's own, or for one of the closure's.
+public enum TransactionError<Failure: Error>: Error {
+  /// The transaction could not begin, could not be kept, or could not be rolled back; the message says
+  /// which.
+  case heap(RegionHeapError)
+  /// The closure threw this; everything is as it was before.
+  case body(Failure)
+}
+
+extension TransactionError: Equatable where Failure: Equatable {}
+
+extension TransactionError: Hashable where Failure: Hashable {}
+
+extension TransactionError: CustomStringConvertible {
+  /// What the error inside says.
+  public var description: String {
+    switch self {
+    case .heap(let error): "\(error)"
+    case .body(let error): "\(error)"
+    }
+  }
+}
