@@ -93,13 +93,14 @@ public final class MemoryRegion: @unchecked Sendable {
   ///
   /// The memory is not unmapped when the region goes; it must stay mapped, as it is, until then.
   /// `options.backing` has no effect: private and shared mappings are told apart. Views copy pages as
-  /// they are read. Pages that are preserved on a guess, ahead of a sequential writer say, may not be readable
-  /// here, so the kernel copies them (process_vm_readv(2)): some 0.4 µs a page more. Whoever else maps the same shared memory bypasses the protection: other processes, or
-  /// this one in another place. Forked
-  /// children do not get the memory as long as the region lives, and private memory is not merged with
-  /// equal pages (KSM); then MADV_DONTFORK and MADV_MERGEABLE hold again where they did. Reading holes
-  /// of shared memory fills them. Do not adopt memory that malloc(3)
-  /// manages, because the library's own state may come to lie in it, nor a thread's stack.
+  /// they are read. Pages that are preserved on a guess, ahead of a sequential writer say, may not be
+  /// readable here, so the kernel copies them (process_vm_readv(2)): some 0.4 µs a page more.
+  ///
+  /// Whoever else maps the same shared memory bypasses the protection: other processes, or this one in
+  /// another place. Forked children do not get the memory as long as the region lives, and private memory
+  /// is not merged with equal pages (KSM); then MADV_DONTFORK and MADV_MERGEABLE hold again where they
+  /// did. Reading holes of shared memory fills them. Do not adopt memory that malloc(3) manages, because
+  /// the library's own state may come to lie in it, nor a thread's stack.
   ///
   /// - Parameters:
   ///   - buffer: Whole pages of readable, writable, anonymous or shared memory (mmap(2) with
