@@ -36,7 +36,13 @@ extension RegionDictionary {
     ///
     /// - Complexity: O(1) on average.
     @inlinable
-    public subscript(key: Key) -> Value? { reader[key] }
+    public subscript(key: Key) -> Value? {
+      @inline(__always)
+      get {
+        guard let offset = Entry.offset(of: key, fields, memory) else { return nil }
+        return Entry.value(at: offset, memory)
+      }
+    }
 
     /// The value of a key that there is, for reading and writing in place. Traps if there is none.
     ///
@@ -45,7 +51,8 @@ extension RegionDictionary {
     public subscript(existing key: Key) -> Value {
       get { Entry.value(at: existing(key), memory) }
       unsafeMutableAddress {
-        unsafe allocator.memory.address(at: existing(key) &+ Entry.layout.valueOffset, as: Value.self)
+        unsafe allocator.memory.address(
+          at: existing(key) &+ Entry.layout.valueOffset, as: Value.self)
       }
     }
 

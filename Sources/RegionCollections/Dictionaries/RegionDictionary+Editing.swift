@@ -7,6 +7,7 @@ extension RegionDictionary.Accessor {
   /// - Throws: `.outOfMemory`; the dictionary is as it was.
   /// - Complexity: O(1) on average; at most one bucket is split.
   @inlinable
+  @inline(__always)
   @discardableResult
   @_lifetime(self: copy self)
   public mutating func updateValue(
@@ -19,38 +20,32 @@ extension RegionDictionary.Accessor {
       allocator.memory.store(value, at: offset &+ Entry.layout.valueOffset)
       return old
     }
-    try insert(value, key, hash)
+    if !insertQuickly(value, key, hash) {
+      try RegionDictionary<Key, Value>.insert(value, key, hash, fields.header, allocator)
+    }
+    fields = HashFields(at: fields.header, stride: Entry.layout.stride, in: memory)
     return nil
   }
 
+  /// Adds an entry if it lies in a bucket that has a place for it and need not be split.
+  ///
+  /// The fields stay in registers: only what is rare is called, and gets values.
   @inlinable
-  @_lifetime(self: copy self)
-  mutating func insert(_ value: Value, _ key: Key, _ hash: UInt64) throws(RegionHeapError) {
-    var editor = HashEditor(fields, in: allocator)
-    let layout = Entry.layout
-    let block =
-      layout.isInline
-      ? 0 : try allocator.allocate(layout.byteCount, alignment: max(16, layout.alignment))
-    let place: HashPlace
-    let isNewBucket: Bool
-    do throws(RegionHeapError) {
-      if block >> 4 >= HashFields.largestCount { throw .outOfMemory(layout.byteCount) }
-      (place, isNewBucket) = try editor.makePlace(for: hash)
-    } catch {
-      if block != 0 { allocator.deallocate(block) }
-      throw error
-    }
-    let reference =
-      block == 0 ? editor.fields.reference(place.place, at: place.bucket, memory) : block >> 4
-    Entry.write(key, value, at: Entry.offset(of: reference), allocator.memory)
-    editor.fill(place, hash: hash, reference: reference)
-    // What dirties pages for room leaves the split to the next insertion.
-    if !isNewBucket {
-      let memory = memory
-      let seed = HashFields.seed(of: memory)
-      editor.growIfFull { Entry.hash(of: $0, seed: seed, memory) }
-    }
-    fields = editor.fields
+  @inline(__always)
+  func insertQuickly(_ value: Value, _ key: Key, _ hash: UInt64) -> Bool {
+    let count = fields.count &+ 1
+    guard Entry.layout.isInline, fields.bucketCount != 0,
+      !HashEditor.isFull(count, fields.bucketCount)
+    else { return false }
+    let number = fields.bucket(of: hash)
+    let bucket = fields.offset(ofBucket: number, memory: memory)
+    guard let place = HashBucket.freePlace(at: bucket, memory) else { return false }
+    let offset = fields.reference(place, at: bucket, memory)
+    Entry.write(key, value, at: offset, allocator.memory)
+    allocator.memory.store(
+      HashBucket.tag(of: hash, level: fields.level(ofBucket: number)), at: bucket &+ place &* 2)
+    allocator.memory.store(count, at: fields.header &+ HashFields.countOffset)
+    return true
   }
 
   /// Removes the entry of a key.
@@ -82,5 +77,39 @@ extension RegionDictionary.Accessor {
   @_lifetime(self: copy self)
   public mutating func removeAll() {
     DictionaryRemoval.removeEntries(of: &fields, from: allocator)
+  }
+}
+
+extension RegionDictionary {
+  @inlinable
+  @inline(never)
+  static func insert(
+    _ value: Value, _ key: Key, _ hash: UInt64, _ header: Int, _ allocator: Allocator
+  ) throws(RegionHeapError) {
+    let memory = allocator.memory.readable
+    let layout = Entry.layout
+    var editor = HashEditor(
+      HashFields(at: header, stride: layout.stride, in: memory), in: allocator)
+    let block =
+      layout.isInline
+      ? 0 : try allocator.allocate(layout.byteCount, alignment: max(16, layout.alignment))
+    let place: HashPlace
+    let isNewBucket: Bool
+    do throws(RegionHeapError) {
+      if block >> 4 >= HashFields.largestCount { throw .outOfMemory(layout.byteCount) }
+      (place, isNewBucket) = try editor.makePlace(for: hash)
+    } catch {
+      if block != 0 { allocator.deallocate(block) }
+      throw error
+    }
+    let reference =
+      block == 0 ? editor.fields.reference(place.place, at: place.bucket, memory) : block >> 4
+    Entry.write(key, value, at: Entry.offset(of: reference), allocator.memory)
+    editor.fill(place, hash: hash, reference: reference)
+    // What dirties pages for room leaves the split to the next insertion.
+    if !isNewBucket {
+      let seed = HashFields.seed(of: memory)
+      editor.growIfFull { Entry.hash(of: $0, seed: seed, memory) }
+    }
   }
 }

@@ -11,7 +11,8 @@ extension RegionDictionary {
 
   /// Removes the dictionary with its entries; what the values are handles of stays.
   static func remove(_ dictionary: RegionDictionary, from allocator: Allocator) {
-    DictionaryRemoval.remove(at: dictionary.fields(in: allocator.memory.readable).header, from: allocator)
+    DictionaryRemoval.remove(
+      at: dictionary.fields(in: allocator.memory.readable).header, from: allocator)
   }
 }
 

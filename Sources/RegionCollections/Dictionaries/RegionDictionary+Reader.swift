@@ -29,8 +29,13 @@ extension RegionDictionary {
     /// - Complexity: O(1) on average.
     @inlinable
     public subscript(key: Key) -> Value? {
-      guard let offset = Entry.offset(of: key, fields, memory) else { return nil }
-      return Entry.value(at: offset, memory)
+      // Inlined, as all that leads here: a reader that is written to the stack and read back would make one
+      // look-up wait for the one before.
+      @inline(__always)
+      get {
+        guard let offset = Entry.offset(of: key, fields, memory) else { return nil }
+        return Entry.value(at: offset, memory)
+      }
     }
 
     /// Whether there is an entry with this key.
@@ -54,6 +59,7 @@ extension RegionDictionary {
 
   /// The fields of the dictionary. Traps if the handle is of none in this memory.
   @inlinable
+  @inline(__always)
   func fields(in memory: HeapMemory) -> HashFields {
     let offset = ContainerHeader.check(
       handle, .dictionary, values: ElementType(Value.self), keys: ElementType(Key.self), in: memory)

@@ -42,7 +42,7 @@ enum HashBucket {
     return ~((word & low) &+ low | word | low)
   }
 
-  /// The places that have a tag, as a set for `firstPlace`. No branch decides on one of them.
+  /// The places that have a tag, as a set for `anyPlace`. No branch decides on one of them.
   @inlinable
   @inline(__always)
   static func matches(_ tag: UInt16, at bucket: Int, _ memory: HeapMemory) -> UInt64 {
@@ -56,24 +56,23 @@ enum HashBucket {
     return first | second &>> 1 | third &>> 2
   }
 
-  /// The first place of a set of matches that is not empty.
+  /// A place of a set that is not empty; which one, has no meaning.
   @inlinable
   @inline(__always)
-  static func firstPlace(_ matches: UInt64) -> Int {
+  static func anyPlace(_ matches: UInt64) -> Int {
     let bit = matches.trailingZeroBitCount
     return (15 &- bit & 15) &* 4 &+ bit &>> 4
   }
 
   /// A free place, if there is one.
   @inlinable
+  @inline(__always)
   static func freePlace(at bucket: Int, _ memory: HeapMemory) -> Int? {
-    for word in 0..<3 {
-      var lanes: UInt64 = memory.load(bucket &+ word &* 8)
-      if word == 2 { lanes |= 0xffff_ffff_0000_0000 }
-      let free = zeroLanes(lanes)
-      if free != 0 { return word &* 4 &+ free.trailingZeroBitCount >> 4 }
-    }
-    return nil
+    let first = zeroLanes(memory.load(bucket))
+    let second = zeroLanes(memory.load(bucket &+ 8))
+    let third = zeroLanes(memory.load(bucket &+ 16) | 0xffff_ffff_0000_0000)
+    let free = first | second &>> 1 | third &>> 2
+    return free == 0 ? nil : anyPlace(free)
   }
 
   @inlinable

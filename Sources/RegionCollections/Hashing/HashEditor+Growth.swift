@@ -1,11 +1,17 @@
 extension HashEditor {
+  /// Whether there are more than 6.4 entries for each bucket.
+  @inlinable
+  static func isFull(_ count: Int, _ bucketCount: Int) -> Bool {
+    count &* 5 > bucketCount &* fullFiveBuckets
+  }
+
   /// Splits one bucket if there are few for the entries. Without memory for it, nothing happens: chains
   /// become longer, and the next insertion tries again.
   ///
   /// - Parameter hashOf: An entry's hash.
   @inlinable
   mutating func growIfFull(_ hashOf: (_ reference: Int) -> UInt64) {
-    if fields.count &* 5 > fields.bucketCount &* HashEditor.fullFiveBuckets { split(hashOf) }
+    if HashEditor.isFull(fields.count, fields.bucketCount) { split(hashOf) }
   }
 
   /// Joins the last bucket with the one that it was split from if there are many for the entries.
@@ -90,7 +96,6 @@ extension HashEditor {
     // Tags begin with another bit of the hash from every fourth level on.
     let isRetagged = (level &+ 1) & 3 == 0
     var filler = HashFiller(bucket: target)
-    var staying = HashFiller(bucket: source)
     var remaining = 0
     forEachPlace(from: source) { place, lane in
       let tag =
@@ -100,15 +105,35 @@ extension HashEditor {
         HashBucket.clear(place.place, at: place.bucket, allocator.memory)
       } else {
         remaining &+= 1
-        // What stays closes up: it never goes behind the place where it was.
-        HashBucket.clear(place.place, at: place.bucket, allocator.memory)
-        staying.add(tag: tag, reference: place.reference, fields, allocator.memory)
+        // What stays closes up, so that buckets at the chain's end become empty.
+        if let earlier = freePlace(from: source, before: place.bucket) {
+          fields.set(
+            earlier.place, tag: tag, reference: place.reference, at: earlier.bucket,
+            allocator.memory)
+          HashBucket.clear(place.place, at: place.bucket, allocator.memory)
+        } else if isRetagged {
+          fields.set(
+            place.place, tag: tag, reference: place.reference, at: place.bucket, allocator.memory)
+        }
       }
       return false
     }
     trimChain(from: source, toHold: remaining)
     fields.bucketCount &+= 1
     finishResize()
+  }
+
+  /// A free place in a chain's buckets before one of them.
+  @inlinable
+  func freePlace(from start: Int, before end: Int) -> (bucket: Int, place: Int)? {
+    let readable = allocator.memory.readable
+    var bucket = start
+    var steps = fields.overflowCount
+    while bucket != end {
+      if let place = HashBucket.freePlace(at: bucket, readable) { return (bucket, place) }
+      bucket = fields.next(HashBucket.link(bucket, readable), &steps, readable)
+    }
+    return nil
   }
 
   @usableFromInline

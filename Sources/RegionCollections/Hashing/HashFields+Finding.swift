@@ -30,7 +30,7 @@ extension HashFields {
     while true {
       var matches = HashBucket.matches(tag, at: bucket, memory)
       while matches != 0 {
-        let place = HashBucket.firstPlace(matches)
+        let place = HashBucket.anyPlace(matches)
         let reference = reference(place, at: bucket, memory)
         if isWanted(reference) {
           return HashPlace(bucket: bucket, place: place, reference: reference)

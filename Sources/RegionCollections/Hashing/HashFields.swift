@@ -52,6 +52,7 @@ struct HashFields: Sendable {
   ///   - header: The offset of a checked container.
   ///   - stride: The size of entries in buckets, or zero.
   @inlinable
+  @inline(__always)
   init(at header: Int, stride: Int, in memory: HeapMemory) {
     self.init(unchecked: header, stride: stride, in: memory)
     if !isPlausible { trap("a hash table's fields contradict themselves: the heap is damaged") }
@@ -59,6 +60,7 @@ struct HashFields: Sendable {
 
   /// Reads the fields as they are.
   @inlinable
+  @inline(__always)
   init(unchecked header: Int, stride: Int, in memory: HeapMemory) {
     self.header = header
     self.stride = stride
@@ -71,6 +73,7 @@ struct HashFields: Sendable {
   }
 
   @inlinable
+  @inline(__always)
   var isPlausible: Bool {
     if count < 0 || count > HashFields.largestCount || bucketCount < 0
       || bucketCount > HashFields.largestCount || firstFree > overflowCount

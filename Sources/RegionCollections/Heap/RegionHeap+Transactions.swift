@@ -70,8 +70,8 @@ extension RegionHeap {
     guard let limit = region.options.storeLimit, region.options.whenStoreIsFull == .blockWriters
     else { return }
     // No more than the capacity, whatever a damaged heap says.
-    let pages = min(AllocatorRoot(memory: allocator.memory).frontier, byteCount / HeapLayout.pageSize)
-    let needed = pages * HeapLayout.pageSize
+    let frontier = AllocatorRoot(memory: allocator.memory).frontier
+    let needed = min(frontier, byteCount / HeapLayout.pageSize) * HeapLayout.pageSize
     let kept = region.statistics.preservedBytes
     guard kept + needed <= limit else {
       throw RegionHeapError(

@@ -43,7 +43,7 @@ extension RegionTable {
     public func withBytes<Result, Failure: Error>(
       forKey key: RawSpan, _ body: (RawSpan) throws(Failure) -> Result
     ) throws(Failure) -> Result? {
-      guard let entry = reader.find(key) else { return nil }
+      guard let entry = TableEntry.find(key, fields, memory) else { return nil }
       return try memory.withBytes(at: entry.valueOffset, count: entry.valueCount, body)
     }
 

@@ -46,9 +46,9 @@ extension RegionTable {
     public func contains(_ key: RawSpan) -> Bool { find(key) != nil }
 
     @inlinable
+    @inline(__always)
     func find(_ key: RawSpan) -> TableEntry? {
-      let hash = RegionHash.hash(key, seed: HashFields.seed(of: memory))
-      return TableEntry.find(key, hash: hash, fields, memory)?.entry
+      TableEntry.find(key, fields, memory)
     }
 
     /// Calls `body` with each entry's bytes, in no order that means anything.
@@ -68,6 +68,7 @@ extension RegionTable {
 
   /// The fields of the table. Traps if the handle is of none in this memory.
   @inlinable
+  @inline(__always)
   func fields(in memory: HeapMemory) -> HashFields {
     HashFields(
       at: ContainerHeader.check(handle, .table, values: .none, in: memory), stride: 0, in: memory)

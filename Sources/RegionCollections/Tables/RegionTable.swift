@@ -75,6 +75,14 @@ struct TableEntry {
       && memory.withBytes(at: keyOffset, count: keyCount) { $0.hasSameBytes(as: key) }
   }
 
+  /// The entry of a key.
+  @inlinable
+  @inline(__always)
+  static func find(_ key: RawSpan, _ fields: HashFields, _ memory: HeapMemory) -> TableEntry? {
+    let hash = RegionHash.hash(key, seed: HashFields.seed(of: memory))
+    return find(key, hash: hash, fields, memory)?.entry
+  }
+
   /// The entry of a key, and the place of its reference.
   @inlinable
   @inline(__always)
