@@ -7,7 +7,7 @@ import Testing
 struct DamageTests {
   /// A heap with something of everything, and how many of its bytes are in use.
   static func heap() throws -> RegionHeap {
-    var heap = try RegionHeap(byteCount: 512 << 10)
+    var heap = try RegionHeap(byteCount: 2 << 20)
     let numbers = try heap.array(of: Int.self, named: "numbers")
     try heap[numbers].append(contentsOf: Array(0..<3000).span)
     let texts = try heap.array(of: RegionBytes.self, named: "texts")
@@ -20,6 +20,17 @@ struct DamageTests {
       let list = try heap.makeArray(of: Int32.self)
       for number in 0..<count { try heap[list].append(Int32(number)) }
       try heap[lists].append(list)
+    }
+    let stock = try heap.dictionary(from: Int.self, to: Int.self, named: "stock")
+    let wide = try heap.dictionary(from: Int.self, to: InlineArray<12, Int>.self, named: "wide")
+    let table = try heap.table(named: "table")
+    let sorted = try heap.sortedTable(named: "sorted")
+    for number in 0..<200 {
+      try heap[stock].updateValue(number, forKey: number)
+      if number < 60 { try heap[wide].updateValue(.init(repeating: number), forKey: number) }
+      try heap[table].updateValue("value \(number)", forKey: "\(number)")
+      try heap[sorted].updateValue(
+        String(repeating: "v", count: number * 8), forKey: "\(number)")
     }
     let block = try heap.allocate(byteCount: 50_000)
     _ = try heap.allocate(byteCount: 5000)
@@ -36,6 +47,7 @@ struct DamageTests {
       case "texts":
         guard let texts = heap.existing(RegionBytes.self, place.name) else { continue }
         for index in heap[texts].indices { sum &+= heap[heap[texts][index]].array.count }
+      case "stock", "wide", "table", "sorted": continue
       default:
         guard let lists = heap.existing(RegionArray<Int32>.self, place.name) else { continue }
         for index in heap[lists].indices { sum &+= heap.span(of: heap[lists][index]).count }
