@@ -7,7 +7,7 @@ import Testing
 struct DamageTests {
   /// A heap with something of everything, and how many of its bytes are in use.
   static func heap() throws -> RegionHeap {
-    var heap = try RegionHeap(byteCount: 1 << 20)
+    var heap = try RegionHeap(byteCount: 2 << 20)
     let numbers = try heap.array(of: Int.self, named: "numbers")
     try heap[numbers].append(contentsOf: Array(0..<3000).span)
     let texts = try heap.array(of: RegionBytes.self, named: "texts")
@@ -21,14 +21,16 @@ struct DamageTests {
       for number in 0..<count { try heap[list].append(Int32(number)) }
       try heap[lists].append(list)
     }
-    let dictionary = try heap.dictionary(from: Int.self, to: Int.self, named: "dictionary")
+    let stock = try heap.dictionary(from: Int.self, to: Int.self, named: "stock")
+    let wide = try heap.dictionary(from: Int.self, to: InlineArray<12, Int>.self, named: "wide")
     let table = try heap.table(named: "table")
     let sorted = try heap.sortedTable(named: "sorted")
-    for number in 0..<150 {
-      try heap[dictionary].updateValue(number, forKey: number * 7)
-      let value = String(repeating: "v", count: number * number % 300)
-      try heap[table].updateValue(value, forKey: "key \(number)")
-      try heap[sorted].updateValue(value, forKey: "key \(number * 37 % 150)")
+    for number in 0..<200 {
+      try heap[stock].updateValue(number, forKey: number)
+      if number < 60 { try heap[wide].updateValue(.init(repeating: number), forKey: number) }
+      try heap[table].updateValue("value \(number)", forKey: "\(number)")
+      try heap[sorted].updateValue(
+        String(repeating: "v", count: number * 8), forKey: "\(number)")
     }
     let block = try heap.allocate(byteCount: 50_000)
     _ = try heap.allocate(byteCount: 5000)
@@ -63,8 +65,13 @@ struct DamageTests {
       return record.flatMap { $0.kind == kind.rawValue ? $0.handle : nil }
     }
     if let numbers = heap.existing(Int.self, "numbers") { sum &+= heap.span(of: numbers).count }
-    if let handle = find("dictionary", .dictionary) {
+    if let handle = find("stock", .dictionary) {
       heap[RegionDictionary<Int, Int>(handle)].forEach { key, value in sum &+= key &+ value }
+    }
+    if let handle = find("wide", .dictionary) {
+      heap[RegionDictionary<Int, InlineArray<12, Int>>(handle)].forEach { key, value in
+        sum &+= key &+ value[0]
+      }
     }
     if let handle = find("table", .table) {
       heap[RegionTable(handle)].forEach { key, value in sum &+= key.byteCount + value.byteCount }

@@ -5,7 +5,8 @@ import Testing
 
 @Suite("Differences between snapshots")
 struct DifferenceTests {
-  @Test("A table's differences are those of a model, through growth, shrinking and in-place changes")
+  @Test(
+    "A table's differences are those of a model, through growth, shrinking and in-place changes")
   func table() throws {
     let seed = UInt64.random(in: 0 ... .max)
     print("seed \(seed)")

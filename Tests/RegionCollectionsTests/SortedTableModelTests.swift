@@ -83,7 +83,10 @@ struct SortedTableModelTests {
   private func compare(_ past: Past, _ generator: inout SeededGenerator) throws {
     let table = try past.snapshot.sortedTable(named: "log")
     let all = sorted(past.model)
-    func isSame(_ one: some Sequence<(key: [UInt8], value: [UInt8])>, _ other: some Sequence<(key: [UInt8], value: [UInt8])>) -> Bool {
+    func isSame(
+      _ one: some Sequence<(key: [UInt8], value: [UInt8])>,
+      _ other: some Sequence<(key: [UInt8], value: [UInt8])>
+    ) -> Bool {
       one.elementsEqual(other) { $0.key == $1.key && $0.value == $1.value }
     }
     #expect(isSame(past.snapshot.entries(of: table), all))

@@ -16,6 +16,7 @@ public struct FixedBytes<let byteCount: Int>: RegionKey, Sendable {
     bytes = unsafe unsafeBitCast(tuple, to: InlineArray<byteCount, UInt8>.self)
   }
 
+  /// Whether two keys have the same bytes.
   @inlinable
   public static func == (left: FixedBytes, right: FixedBytes) -> Bool {
     left.bytes.span.rawBytes.hasSameBytes(as: right.bytes.span.rawBytes)

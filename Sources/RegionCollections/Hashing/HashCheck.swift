@@ -20,7 +20,8 @@ struct HashCheck {
     hashOf: (_ reference: Int) -> (hash: UInt64?, fault: String?)
   ) -> String? {
     if !fields.isPlausible {
-      return "its counts (\(fields.count) entries, \(fields.bucketCount) buckets) contradict themselves"
+      return
+        "its counts (\(fields.count) entries, \(fields.bucketCount) buckets) contradict themselves"
     }
     guard fields.root != 0 else { return nil }
     let rootSize = HashFields.listsOffset + HashFields.listCount * fields.segmentCapacity * 8
@@ -46,7 +47,9 @@ struct HashCheck {
       for segment in 0..<fields.segmentCapacity {
         let offset = memory.loadInt(fields.slot(of: segment, in: list))
         if offset == 0 {
-          if segment < needed { return "segment \(segment) of its list \(list.rawValue) is missing" }
+          if segment < needed {
+            return "segment \(segment) of its list \(list.rawValue) is missing"
+          }
           continue
         }
         let units = Segments.unitCount(ofSegment: segment, base: HashFields.bucketBase)

@@ -175,7 +175,9 @@ extension HashEditor {
       places &+= HashBucket.placeCount
       link = HashBucket.link(fields.next(link, &steps, readable), readable)
     }
-    guard extendChain(from: target, toHold: used &- (places &- HashBucket.placeCount)) else { return }
+    guard extendChain(from: target, toHold: used &- (places &- HashBucket.placeCount)) else {
+      return
+    }
     let isRetagged = (level &+ 1) & 3 == 0
     if isRetagged {
       forEachPlace(from: target) { place, _ in

@@ -60,14 +60,16 @@ public enum RegionHash {
   @inlinable
   @inline(__always)
   static func word(_ bytes: RawSpan, _ position: Int) -> UInt64 {
-    UInt64(littleEndian: unsafe bytes.unsafeLoadUnaligned(fromByteOffset: position, as: UInt64.self))
+    UInt64(
+      littleEndian: unsafe bytes.unsafeLoadUnaligned(fromByteOffset: position, as: UInt64.self))
   }
 
   @inlinable
   @inline(__always)
   static func half(_ bytes: RawSpan, _ position: Int) -> UInt64 {
     UInt64(
-      UInt32(littleEndian: unsafe bytes.unsafeLoadUnaligned(fromByteOffset: position, as: UInt32.self)))
+      UInt32(
+        littleEndian: unsafe bytes.unsafeLoadUnaligned(fromByteOffset: position, as: UInt32.self)))
   }
 
   @inlinable

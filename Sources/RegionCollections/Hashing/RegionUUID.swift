@@ -34,9 +34,11 @@ public struct RegionUUID: RegionKey, Hashable, Sendable {
   @inlinable
   public var bytes: Bytes { unsafe unsafeBitCast(words, to: Bytes.self) }
 
+  /// Whether two identifiers are the same.
   @inlinable
   public static func == (left: RegionUUID, right: RegionUUID) -> Bool { left.words == right.words }
 
+  /// Feeds the identifier to Swift's own hash tables.
   @inlinable
   public func hash(into hasher: inout Hasher) {
     hasher.combine(words.0)

@@ -53,7 +53,10 @@ extension HeapSnapshot {
   /// What was added, removed and changed in a dictionary since an earlier snapshot. See
   /// `differences(of:since:)` of tables.
   ///
-  /// - Parameter isSame: Whether two values are the same. Their bytes may differ in padding.
+  /// - Parameters:
+  ///   - dictionary: A handle of the dictionary.
+  ///   - earlier: An earlier snapshot of the same heap.
+  ///   - isSame: Whether two values are the same. Their bytes may differ in padding.
   public func differences<Key: Sendable, Value>(
     of dictionary: RegionDictionary<Key, Value>, since earlier: HeapSnapshot,
     by isSame: (Value, Value) -> Bool

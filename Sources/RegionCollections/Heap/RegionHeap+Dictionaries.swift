@@ -100,9 +100,11 @@ public struct RegionDictionaryEntries<Key: RegionKey, Value: BitwiseCopyable>: S
   @inlinable
   public var count: Int { fields.count }
 
+  /// As `count`.
   @inlinable
   public var underestimatedCount: Int { fields.count }
 
+  /// Begins anew.
   @inlinable
   public func makeIterator() -> Iterator { Iterator(snapshot, HashCursor(fields)) }
 

@@ -24,7 +24,8 @@ extension RegionHeap {
   /// The sorted table of a name, made if there is none.
   ///
   /// - Throws: `.otherType` if the name stands for something else, `.outOfMemory`.
-  public mutating func sortedTable(named name: String) throws(RegionHeapError) -> RegionSortedTable {
+  public mutating func sortedTable(named name: String) throws(RegionHeapError) -> RegionSortedTable
+  {
     let handle = try place(
       name, .sortedTable, values: .none, keys: .none, type: "bytes"
     ) { allocator throws(RegionHeapError) in
@@ -114,6 +115,7 @@ public struct RegionSortedEntries: Sequence, Sendable {
     }
   }
 
+  /// Begins anew.
   public func makeIterator() -> Iterator {
     Iterator(
       snapshot: snapshot, cursor: isReversed ? end : start, limit: isReversed ? start : end,

@@ -89,8 +89,10 @@ public struct RegionTableEntries: Sequence, Sendable {
   /// How many entries there are.
   public var count: Int { fields.count }
 
+  /// As `count`.
   public var underestimatedCount: Int { fields.count }
 
+  /// Begins anew.
   public func makeIterator() -> Iterator {
     Iterator(snapshot: snapshot, cursor: HashCursor(fields))
   }

@@ -34,7 +34,8 @@ extension SortedEditor {
     }
     let leaf = path[path.count - 1].node
     if isFound {
-      let position = SortedNode(leaf, isLeaf: true, memory.readable).position(of: key, head).position
+      let position = SortedNode(leaf, isLeaf: true, memory.readable).position(of: key, head)
+        .position
       let block = SortedNode(leaf, isLeaf: true, memory.readable).record(position).block
       editor(leaf).removeSlot(at: position)
       if block != 0 { allocator.deallocate(block) }

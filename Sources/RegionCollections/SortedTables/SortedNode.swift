@@ -84,7 +84,9 @@ struct SortedNode {
   @inlinable
   @inline(__always)
   func record(_ position: Int) -> SortedRecord {
-    if position < 0 || position >= count { trap("a sorted table's slot is none: the heap is damaged") }
+    if position < 0 || position >= count {
+      trap("a sorted table's slot is none: the heap is damaged")
+    }
     let (start, isOutlined, size) = location(position)
     if start &+ size > SortedNode.size || start < SortedNode.headerSize {
       trap("a sorted table's record is outside its node: the heap is damaged")

@@ -60,7 +60,8 @@ struct TableEntry {
   @inlinable
   func writeCounts(_ memory: MutableHeapMemory) {
     memory.store(
-      UInt64(truncatingIfNeeded: keyCount) | UInt64(truncatingIfNeeded: valueCount) << 32, at: offset)
+      UInt64(truncatingIfNeeded: keyCount) | UInt64(truncatingIfNeeded: valueCount) << 32,
+      at: offset)
   }
 
   @inlinable
