@@ -170,6 +170,16 @@ struct AdoptingTests {
       #expect(refusal?.code == (isFit ? nil : .unprotectableMapping), "\(first), \(second)")
       #expect(isFit || refusal?.message.contains("same pages") == true)
     }
+    // The two halves are of the same pages; one page of each, side by side, is not.
+    for half in 0..<2 {
+      let place = unsafe base + 2 * half * pageSize
+      let mapped = unsafe mmap(
+        place, 2 * pageSize, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, file.rawValue, 0)
+      try #require(unsafe mapped == place)
+    }
+    let middle = unsafe UnsafeMutableRawBufferPointer(
+      start: base + pageSize, count: 2 * pageSize)
+    #expect(unsafe AdoptingTests.refusal(of: middle) == nil)
   }
 
   @Test("A buffer that is empty, unaligned, or wraps around is refused")

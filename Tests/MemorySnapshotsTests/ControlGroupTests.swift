@@ -150,7 +150,7 @@ struct ControlGroupTests {
       membership: membership.path,
       mounts: "31 22 0:28 / \(groups.folder.path) rw - cgroup2 cgroup2 rw")
     var allowance = MemoryAllowance()
-    func takes(_ mebibytes: Int) -> Bool { allowance.takes(mebibytes * mebi, of: asked) }
+    func takes(_ mebibytes: Int) -> Bool { allowance.reserve(mebibytes * mebi, of: asked) }
     // Two of 64 MiB are left to others.
     #expect(takes(2))
     #expect(takes(2))

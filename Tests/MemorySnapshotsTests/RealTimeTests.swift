@@ -128,7 +128,7 @@ struct RealTimeTests {
     let isClaimed = state.value.versions.table.claim(0, seen: word, claim)
     #expect(isClaimed)
     return {
-      state.value.versions.table.publish(0, word)
+      state.value.versions.table.store(0, word)
       state.value.versions.waiters.wake()
     }
   }

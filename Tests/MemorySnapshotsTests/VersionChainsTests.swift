@@ -35,7 +35,7 @@ struct VersionChainsTests {
       }
       chains.publish(list, in: epoch)
       chains.push(list)
-      for page in pages { chains.table.publish(page, chains.table.word(page).claimed(.free)) }
+      for page in pages { chains.table.store(page, chains.table.word(page).claimed(.free)) }
       return numbers
     }
 
@@ -175,9 +175,9 @@ struct VersionChainsTests {
     let miscounted = VersionList(first: list.first, last: list.last, count: 3)
     #expect(subject.contradiction(in: miscounted, 3..<4) != nil)
     let word = subject.chains.table.word(0)
-    subject.chains.table.publish(0, word.with(newestVersion: numbers[1]))
+    subject.chains.table.store(0, word.with(newestVersion: numbers[1]))
     #expect(subject.contradiction(in: list, 3..<4) != nil)
-    subject.chains.table.publish(0, word)
+    subject.chains.table.store(0, word)
     #expect(subject.contradiction(in: list, 3..<4) == nil)
   }
 

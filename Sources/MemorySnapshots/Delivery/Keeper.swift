@@ -62,7 +62,7 @@ struct Keeper {
         // The chunk before is populated by now.
         allowance.settle(taken)
         taken = 0
-        guard allowance.takes(byteCount, of: handler.value.groups) else { return false }
+        guard allowance.reserve(byteCount, of: handler.value.groups) else { return false }
         taken = byteCount
         return true
       }

@@ -58,7 +58,7 @@ struct AdoptedMapping {
         .unprotectableMapping, operation: operation,
         message: "part of the buffer is not mapped; map all of it first")
     }
-    guard !areas[0].isShared || !MappedArea.sharePages(areas) else {
+    guard !areas[0].isShared || !MappedArea.sharePages(areas, in: start..<end) else {
       throw SnapshotError(
         .unprotectableMapping, operation: operation,
         message: "the buffer maps the same pages more than once, and what is written in one place "

@@ -1,11 +1,18 @@
 internal import SystemPackage
 
 extension MappedArea {
-  /// Whether two of the mappings are of the same part of a file.
-  static func sharePages(_ areas: [MappedArea]) -> Bool {
-    let sorted = areas.sorted { ($0.file, $0.offset) < ($1.file, $1.offset) }
+  /// Whether two of the mappings that a range lies in are of the same part of a file there.
+  static func sharePages(_ areas: [MappedArea], in range: Range<UInt>) -> Bool {
+    let parts = areas.map { area in
+      let start = max(area.start, range.lowerBound)
+      return (
+        file: area.file, offset: area.offset + (start - area.start),
+        count: min(area.end, range.upperBound) - start
+      )
+    }
+    let sorted = parts.sorted { ($0.file, $0.offset) < ($1.file, $1.offset) }
     return zip(sorted, sorted.dropFirst()).contains { first, second in
-      first.file == second.file && second.offset - first.offset < first.end - first.start
+      first.file == second.file && second.offset - first.offset < first.count
     }
   }
 

@@ -94,7 +94,8 @@ struct FreeSlotIndex: ~Copyable, Sendable {
     var seen = slots[word].bits.load(ordering: .relaxed)
     while seen != 0 {
       let rest = seen.withoutLowestBits(count)
-      // Acquiring: what the slot's last user read of it happens before what we write to it.
+      // Sequentially consistent: see `clearSummary`. So also acquiring: what the slot's last user read of
+      // it happens before what we write to it.
       let (exchanged, original) = slots[word].bits.compareExchange(
         expected: seen, desired: rest, ordering: .sequentiallyConsistent)
       if exchanged {
@@ -114,7 +115,8 @@ struct FreeSlotIndex: ~Copyable, Sendable {
   @_noLocks
   func free(_ set: SlotSet) {
     let (word, bits) = set.place
-    // Releasing: our last use of the slots happens before their next user's first.
+    // Sequentially consistent: see `clearSummary`. So also releasing: our last use of the slots happens
+    // before their next user's first.
     let before = slots[word].bits.bitwiseOr(bits, ordering: .sequentiallyConsistent).oldValue
     if before == 0 { setSummary(of: word) }
   }

@@ -6,8 +6,8 @@ struct PageWord: Equatable {
   /// Who works on the page.
   enum Claim: UInt64 {
     case free = 0
-    /// Being preserved: whoever holds it un-protects the page and wakes those who wait by then. Who
-    /// falls asleep later must be woken by whoever reads the message.
+    /// Being preserved: whoever holds it un-protects the page and wakes the threads that wait at that
+    /// moment. One that begins to wait afterwards is woken by the thread that reads its fault's message.
     case resolving = 1
     /// Its versions are being unlinked: protection stays as it is.
     case locked = 2
@@ -17,7 +17,7 @@ struct PageWord: Equatable {
   /// 30, the epoch above.
   let bits: UInt64
 
-  static var maximumVersion: Int { 1 << 28 - 1 }
+  static var maximumVersion: Int { (1 << 28) - 1 }
   static var maximumEpoch: UInt64 { 1 << 33 - 1 }
 
   @_noLocks
@@ -120,7 +120,7 @@ struct PageTable: ~Copyable, Sendable {
   /// Stores the word of a page whose claim the caller holds. Releasing: the version's record and
   /// content were written before.
   @_noLocks
-  func publish(_ page: Int, _ word: PageWord) {
+  func store(_ page: Int, _ word: PageWord) {
     words[page].bits.store(word.bits, ordering: .releasing)
   }
 

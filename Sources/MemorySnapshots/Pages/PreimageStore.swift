@@ -19,16 +19,20 @@ struct PreimageStore: ~Copyable, Sendable {
     @_noLocks get { records.slotsPerChunk / 4 }
   }
 
+  /// A pool rounds its capacity up to whole segments, and versions are numbered from 1 on: a margin keeps
+  /// their numbers within a page's word.
+  private static var mostRecords: Int { PageWord.maximumVersion - (1 << 20) }
+
   static func allocate() throws(Errno) -> Reference<PreimageStore> {
     // As many pre-images as memory and as much swap could hold; the bound costs a bit each.
-    let capacity = min(Kernel.physicalPages * 2, PageWord.maximumVersion - 1 << 20)
+    let capacity = min(Kernel.physicalPages * 2, mostRecords)
     let pages = try SlotPool(
       stride: Kernel.pageSize, chunkBytes: max(pageChunkBytes, 64 * Kernel.pageSize),
       capacity: capacity, usesHugePages: true)
     let records = try SlotPool(
       // Pages that were all zeros need a record and no slot.
       stride: MemoryLayout<VersionRecord>.stride, chunkBytes: recordChunkBytes,
-      capacity: PageWord.maximumVersion - 1 << 20, usesHugePages: false)
+      capacity: mostRecords, usesHugePages: false)
     return Reference(PreimageStore(pages: pages, records: records))
   }
 

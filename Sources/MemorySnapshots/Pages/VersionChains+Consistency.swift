@@ -16,7 +16,7 @@ extension VersionChains {
       let version = record(number)
       let upper = version.value.upper.load(ordering: .relaxed)
       guard version.value.lower < owned.lowerBound, owned.contains(upper) else {
-        return "a version is owned by a snapshot that does not need it most"
+        return "a version is owned by a snapshot that is not the newest to need it"
       }
       guard version.value.previous == previous || previous == 0 else {
         return "a list of versions is not linked both ways"

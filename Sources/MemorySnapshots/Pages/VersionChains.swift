@@ -101,7 +101,7 @@ struct VersionChains: ~Copyable, Sendable {
   @_noLocks
   func publish(_ page: Int, _ word: PageWord, in epoch: UInt64, newestVersion: UInt32) {
     table.raiseGroup(of: page, to: epoch)
-    table.publish(page, word.preserved(in: epoch, newestVersion: newestVersion))
+    table.store(page, word.preserved(in: epoch, newestVersion: newestVersion))
   }
 
   // MARK: - Owning versions
@@ -188,13 +188,13 @@ struct VersionChains: ~Copyable, Sendable {
     let newer = record.value.newer
     links.beginChange()
     if newer == 0 {
-      table.publish(page, word.claimed(.locked).with(newestVersion: older))
+      table.store(page, word.claimed(.locked).with(newestVersion: older))
     } else {
       self.record(newer).value.older.store(older, ordering: .relaxed)
     }
     if older != 0 { self.record(older).value.newer = newer }
     links.endChange()
-    table.publish(page, table.word(page).claimed(.free))
+    table.store(page, table.word(page).claimed(.free))
     waiters.wake()
     let location = record.value.location
     store.value.deallocateRecord(number)
@@ -207,7 +207,7 @@ struct VersionChains: ~Copyable, Sendable {
     let page = Int(record.value.page)
     let word = lock(page)
     let newer = record.value.newer
-    table.publish(page, word)
+    table.store(page, word)
     waiters.wake()
     guard newer != 0 else { return nil }
     let upper = self.record(newer).value.upper.load(ordering: .relaxed)

@@ -10,7 +10,8 @@ internal import Synchronization
 struct VersionRecord: ~Copyable, @unchecked Sendable {
   /// Epoch of the page's last preserving before this one, and above it the bit of a guess.
   fileprivate let lowerBits = Atomic<UInt64>(0)
-  /// Epoch in which the page was first written to after the snapshots it serves.
+  /// Epoch in which the page was preserved, at the first write after the snapshots that it serves or on
+  /// a guess.
   let upper = Atomic<UInt64>(0)
   /// Where the content is: see `VersionLocation`.
   fileprivate let locationBits = Atomic<UInt32>(0)

@@ -17,7 +17,7 @@ struct MergeWatch: ~Copyable {
   private let mayHappen = Atomic<Bool>(false)
   private let hasHappened = Atomic<Bool>(false)
   private let lastLook = Atomic<UInt64>(0)
-  private let lastCloseLook = Atomic<UInt64>(0)
+  private let lastFullLook = Atomic<UInt64>(0)
 
   /// How many nanoseconds the answer is believed that the process has not opted in by prctl(2): as long
   /// as asking takes 1 % of the time.
@@ -26,7 +26,7 @@ struct MergeWatch: ~Copyable {
   }
 
   /// The same for madvise(MADV_MERGEABLE). Finding out takes longer: a file has to be read.
-  private static var closeTrust: UInt64 {
+  private static var fullTrust: UInt64 {
     @_noLocks get { 1_000_000 }
   }
 
@@ -35,7 +35,7 @@ struct MergeWatch: ~Copyable {
     wasExpected = isExposed && Kernel.mergesEverything()
   }
 
-  /// Whether pages of the region may have been merged.
+  /// Whether pages of the region may have been merged. Asks the kernel now and then, and remembers a *yes*.
   @_noLocks
   func isPossible() -> Bool {
     guard isExposed else { return false }
@@ -43,9 +43,9 @@ struct MergeWatch: ~Copyable {
     // answer of now, or of a moment ago, that counts.
     if mayHappen.load(ordering: .relaxed) { return true }
     let now = Kernel.nanoseconds()
-    if now &- lastCloseLook.load(ordering: .relaxed) >= MergeWatch.closeTrust {
+    if now &- lastFullLook.load(ordering: .relaxed) >= MergeWatch.fullTrust {
       if Kernel.mayMerge() { return becomePossible() }
-      lastCloseLook.store(now, ordering: .relaxed)
+      lastFullLook.store(now, ordering: .relaxed)
       lastLook.store(now, ordering: .relaxed)
     } else if now &- lastLook.load(ordering: .relaxed) >= MergeWatch.trust {
       if Kernel.mergesEverything() { return becomePossible() }

@@ -20,13 +20,13 @@ package enum DepartureSteps {
       self.body.withLock { $0.call = body }
     }
 
-    static func pause() {
+    static func callHook() {
       let body = body.withLock { $0 }
       body.call()
     }
   #else
     static var length: Int { 512 }
 
-    static func pause() {}
+    static func callHook() {}
   #endif
 }

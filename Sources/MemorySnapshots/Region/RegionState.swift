@@ -99,7 +99,7 @@ struct RegionState: ~Copyable, Sendable {
     protection.wake(bounds.lowerBound, bounds.count)
   }
 
-  /// Wakes the faults that were put aside for want of a slot: they try again.
+  /// Wakes the faults that were put aside for want of room: they try again.
   func wakeStarved() {
     if storeLimit.announceRoom() { protection.wakeAll() }
   }

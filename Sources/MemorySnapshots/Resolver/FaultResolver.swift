@@ -119,7 +119,7 @@ struct FaultResolver: Sendable {
         region.value.versions.table.claim(page, seen: word, .resolving)
       else { break }
       guard batch.add(page, word, expected: pages.upperBound - page) else {
-        region.value.versions.table.publish(page, word)
+        region.value.versions.table.store(page, word)
         region.value.versions.waiters.wake()
         // Messages were dropped because of this claim: their threads must be woken, to fault anew. A
         // guess is given up, so that happens here. Any other caller notes starvation, and whoever makes
@@ -148,7 +148,7 @@ struct FaultResolver: Sendable {
         unclaim(page..<page + 1)
         continue
       }
-      region.value.versions.table.publish(page, word.claimed(.free))
+      region.value.versions.table.store(page, word.claimed(.free))
       // Messages that were dropped for the sake of this claim have to be sent anew.
       region.value.protection.wake(page..<page + 1)
     }
@@ -161,7 +161,7 @@ struct FaultResolver: Sendable {
     _ = region.value.protection.unprotectOrWake(pages)
     for page in pages {
       let word = region.value.versions.table.word(page)
-      region.value.versions.table.publish(page, word.claimed(.free))
+      region.value.versions.table.store(page, word.claimed(.free))
     }
     region.value.versions.waiters.wake()
   }

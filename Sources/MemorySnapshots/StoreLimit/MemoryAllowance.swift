@@ -8,8 +8,9 @@ struct MemoryAllowance {
   private var underWay = 0
   private var wasLimited = false
 
-  /// Whether `byteCount` more may be populated. If so, `settle` has to follow.
-  mutating func takes(_ byteCount: Int, of groups: borrowing MemoryControlGroups) -> Bool {
+  /// Takes the room for `byteCount` more that are to be populated; false if there is none. If there is,
+  /// `settle` has to follow.
+  mutating func reserve(_ byteCount: Int, of groups: borrowing MemoryControlGroups) -> Bool {
     let needed = underWay + byteCount
     switch groups.room(for: needed) {
     case .unlimited: wasLimited = false

@@ -189,7 +189,7 @@ struct MemoryControlGroups: ~Copyable, @unchecked Sendable {
     MemoryControlGroups.usable(givenSwapBytes ?? Kernel.freeSwapBytes)
   }
 
-  static func usable(_ swapBytes: Int) -> Int { max(swapBytes - 32 << 20, 0) / 2 }
+  static func usable(_ swapBytes: Int) -> Int { max(swapBytes - (32 << 20), 0) / 2 }
 
   /// Pages of files, which the kernel takes back before it kills. Shared memory is not among them.
   private func cacheBytes(

@@ -1,6 +1,7 @@
 internal import Synchronization
 
-/// How many pre-images a region may keep, how many it keeps, and the faults that wait for room.
+/// How many pre-images a region may keep, how many it keeps, and whether faults wait for room. Who makes
+/// room, the keeper, does so in `RegionState+FullStore.swift`.
 struct StoreLimit: ~Copyable, Sendable {
   /// The most pages to be kept; `.max` for no limit.
   let pageLimit: Int
@@ -12,7 +13,7 @@ struct StoreLimit: ~Copyable, Sendable {
   /// Pages that readers have brought into views which are filled as they are read. Under no limit.
   let residentViewPages = Atomic<Int>(0)
 
-  /// Whether a fault was put aside for want of a slot.
+  /// Whether a fault was put aside for want of room: of a free slot, or under the limit.
   private let starvation = Atomic<Bool>(false)
   /// Room was made in the store, or the need for it went away.
   let relief = EventCount()
@@ -78,7 +79,7 @@ struct StoreLimit: ~Copyable, Sendable {
 
   // MARK: - Starvation and relief
 
-  /// Takes note that a fault waits for a slot, and calls the keeper.
+  /// Takes note that a fault waits for room, and calls the keeper.
   @_noLocks
   func noteStarvation() {
     // Sequentially consistent: pairs with `announceRoom`.
@@ -96,7 +97,7 @@ struct StoreLimit: ~Copyable, Sendable {
     if starvation.load(ordering: .sequentiallyConsistent) { keeper.call() }
   }
 
-  /// Whether a fault waits for a slot.
+  /// Whether a fault waits for room.
   var isStarved: Bool { starvation.load(ordering: .acquiring) }
 
   /// Calls the keeper if a fault waits: something that it had to leave alone may be given up now.

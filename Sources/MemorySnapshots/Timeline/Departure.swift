@@ -14,8 +14,8 @@ struct Departure: Sendable {
   var versions: VersionList
   /// The epochs that such versions were made in: no other snapshot's are.
   let epochs: Range<UInt64>
-  /// The next older live snapshot. It stays that: a newer one than the last cannot come in between,
-  /// and it cannot go before this departure is over.
+  /// The next older live snapshot, to the end: new ones are only added at the newest end, and no other
+  /// goes before this departure is over.
   let older: Reference<SnapshotRecord>?
   /// Whether `cursor` goes through the versions of `older`; else through `versions`.
   let followsOlder: Bool

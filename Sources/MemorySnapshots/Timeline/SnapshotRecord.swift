@@ -7,7 +7,7 @@ struct SnapshotRecord: ~Copyable, Linked, @unchecked Sendable {
   var epoch: UInt64 = 0
   /// Neighbours among the live snapshots.
   var links = Links<SnapshotRecord>()
-  /// The versions this snapshot owns: those whose newest needing snapshot it is.
+  /// The versions that this snapshot owns: those for which it is the newest live one that needs them.
   var versions = VersionList()
   /// Views that are open and restores under way: the snapshot must not be given up.
   var pinCount = 0

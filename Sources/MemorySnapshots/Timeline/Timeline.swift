@@ -28,7 +28,7 @@ struct Timeline: ~Copyable, Sendable {
 
   /// Says that the newest live snapshot is no longer one that pages are preserved for: its next older one
   /// is. Gate closed, control lock held.
-  func passOver(_ newest: Reference<SnapshotRecord>) {
+  func stopPreserving(for newest: Reference<SnapshotRecord>) {
     newestLiveEpoch.store(newest.value.older?.value.epoch ?? 0, ordering: .relaxed)
   }
 }

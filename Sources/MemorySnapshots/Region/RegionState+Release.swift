@@ -42,7 +42,7 @@ extension RegionState {
       }
       if let viewToUnmap { unmap(closedView: viewToUnmap) }
       guard !isDone else { return }
-      DepartureSteps.pause()
+      DepartureSteps.callHook()
       timeline.control.letOthersPass()
     }
   }
@@ -61,7 +61,7 @@ extension RegionState {
     if record == snapshots.newest {
       // With no resolver under way, none still makes versions for this snapshot afterwards.
       timeline.gate.close()
-      timeline.passOver(record)
+      timeline.stopPreserving(for: record)
       versions.append(versions.takeNew(), to: &record.value.versions)
       openGate()
     }

@@ -1,9 +1,9 @@
 internal import Synchronization
 
-// What the keeper does for a region.
+// Making room when the store is full: which snapshot is given up, and who goes on waiting. Keeper only.
 
 extension RegionState {
-  /// What became of the faults that were put aside for want of a slot.
+  /// What became of the faults that were put aside for want of room.
   enum Relief {
     /// They are awake, or wait for a snapshot to be released.
     case done
@@ -16,7 +16,7 @@ extension RegionState {
     case needsPatience
   }
 
-  /// Makes room for the faults that were put aside for want of a slot, if the region's policy
+  /// Makes room for the faults that were put aside for want of it, if the region's policy
   /// allows it, and wakes them.
   ///
   /// - Parameter hasMemory: Whether the system has memory for more slots.
@@ -37,11 +37,11 @@ extension RegionState {
     _ snapshots: inout LiveSnapshots, hasMemory: Bool, _ closedView: inout Int?
   ) -> Relief? {
     let limitWasHit = storeLimit.takeLimitHit()
-    if hasRoom(snapshots) { return nil }
+    if waitingFaultsCanGoOn(snapshots) { return nil }
     if snapshots.departure != nil {
       // What goes already may be enough: no other snapshot is given up before.
       closedView = advanceDeparture(in: &snapshots)
-      if hasRoom(snapshots) { return nil }
+      if waitingFaultsCanGoOn(snapshots) { return nil }
       if limitWasHit { storeLimit.keepLimitHit() }
       return .isMakingRoom
     }
@@ -65,7 +65,8 @@ extension RegionState {
     return keeperGoesOnWithDeparture.load(ordering: .relaxed)
   }
 
-  private func hasRoom(_ snapshots: LiveSnapshots) -> Bool {
+  /// Whether no snapshot needs pre-images any more, or there is a slot and room under the limit.
+  private func waitingFaultsCanGoOn(_ snapshots: LiveSnapshots) -> Bool {
     snapshots.isEmpty || storeLimit.hasRoom && store.value.hasFreeSlots
   }
 
@@ -92,9 +93,9 @@ extension RegionState {
       if snapshots.departure != nil { keeperGoesOnWithDeparture.store(true, ordering: .relaxed) }
       // Whoever was woken may have used the room already, and goes on: that is no reason to give up
       // another. Whoever finds none comes again.
-      if heldVersions || hasRoom(snapshots) { return true }
+      if heldVersions || waitingFaultsCanGoOn(snapshots) { return true }
     }
     if allArePinned { storeLimit.liftLimit() }
-    return hasRoom(snapshots)
+    return waitingFaultsCanGoOn(snapshots)
   }
 }
