@@ -35,7 +35,7 @@ static void serve(void *argument) {
   struct cuserfault_message message;
   bool is_last = false;
   while (!is_last) {
-    int count = cuserfault_read_messages(handler->descriptor, &message, 1);
+    int count = cuserfault_read_messages(handler->descriptor, &message, 1, false);
     if (count != 1) continue;
     uint64_t start = cuserfault_nanoseconds();
     atomic_store(&handler->is_busy, true);

@@ -1,9 +1,11 @@
+#define _GNU_SOURCE
 #include "cuserfault_descriptor.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 static int result(long value) {
@@ -69,7 +71,10 @@ uint64_t cuserfault_copy(
   return copy.copy > 0 ? (uint64_t)copy.copy : 0;
 }
 
-int cuserfault_read_messages(int descriptor, struct cuserfault_message *messages, int count) {
-  ssize_t bytes = read(descriptor, messages, (size_t)count * sizeof *messages);
+int cuserfault_read_messages(
+    int descriptor, struct cuserfault_message *messages, int count, bool never_waits) {
+  struct iovec block = {.iov_base = messages, .iov_len = (size_t)count * sizeof *messages};
+  ssize_t bytes = never_waits ? preadv2(descriptor, &block, 1, -1, RWF_NOWAIT)
+                              : read(descriptor, block.iov_base, block.iov_len);
   return bytes < 0 ? -errno : (int)((size_t)bytes / sizeof *messages);
 }

@@ -156,7 +156,7 @@ static void check_userfaultfd(void) {
   CHECK(cuserfault_wake(descriptor, start, page) == 0);
   CHECK(cuserfault_copy(descriptor, start, memory + page, page) == 0);
   struct cuserfault_message messages[4];
-  CHECK(cuserfault_read_messages(descriptor, messages, 4) < 0);
+  CHECK(cuserfault_read_messages(descriptor, messages, 4, true) < 0);
   CHECK(cuserfault_unregister(descriptor, start, 2 * page) == 0);
   munmap(memory, 2 * page);
   close(descriptor);

@@ -1,9 +1,10 @@
 import CTestSupport
 import CUserfault
 import Foundation
-import MemorySnapshots
 import SystemPackage
 import Testing
+
+@testable import MemorySnapshots
 
 /// Each test in a process of its own, whose descriptors it closes.
 @Suite(
@@ -43,6 +44,23 @@ struct LostDescriptorTests {
       #expect(try snapshot.bytes(in: 0..<region.byteCount).allSatisfy { $0 == 1 })
       #expect(view.bytes(in: 0..<region.byteCount).allSatisfy { $0 == 1 })
       #expect(UserfaultSupport().method != nil)
+    }
+  }
+
+  /// The number of a closed userfaultfd, before a handler thread has noticed.
+  @Test("Reading a fault's message does not wait for the pipe that has the number by then")
+  func readsWithoutWaiting() async {
+    await #expect(processExitsWith: .success) {
+      endIfHanging()
+      let region = try MemoryRegion(pages: 1, RegionMode.tested[0])
+      // Before Linux 6.10, the kernel does not offer it.
+      guard region.state.value.protection.isReadWithoutWaiting else { return }
+      var ends: [Int32] = [0, 0]
+      #expect(unsafe pipe(&ends) == 0)
+      let messages = FixedArray<Kernel.Message>(count: 1) { Kernel.Message() }
+      defer { unsafe messages.free() }
+      let count = Kernel.readMessages(ends[0], messages, neverWaits: true)
+      #expect(count == -EAGAIN)
     }
   }
 

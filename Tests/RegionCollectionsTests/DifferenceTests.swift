@@ -97,4 +97,26 @@ struct DifferenceTests {
     // A page of blocks of 32 bytes; the value was written in place, and no bucket.
     #expect(looked.count <= 128 * ranges.count)
   }
+
+  @Test("A snapshot that is gone is an error, not a trap")
+  func gone() throws {
+    var heap = try RegionHeap(byteCount: 4 << 20)
+    let table = try heap.table(named: "t")
+    let dictionary = try heap.dictionary(from: Int.self, to: Int.self, named: "d")
+    let past = try heap.makeSnapshot()
+    let now = try heap.makeSnapshot()
+    past.release()
+    for attempt in 0..<2 {
+      do throws(RegionHeapError) {
+        if attempt == 0 {
+          _ = try now.differences(of: table, since: past)
+        } else {
+          _ = try now.differences(of: dictionary, since: past, by: ==)
+        }
+        Issue.record("the snapshot is there")
+      } catch {
+        #expect(error.code == .snapshotFailed)
+      }
+    }
+  }
 }

@@ -40,8 +40,11 @@ uint64_t cuserfault_copy(
     int descriptor, uint64_t destination, const void *_Nonnull source, uint64_t length)
     CUSERFAULT_REALTIME;
 
-/// Reads up to `count` messages. Returns their number.
+/// Reads up to `count` messages. Returns their number. With `never_waits`, preadv2(2) with RWF_NOWAIT, which
+/// does not wait for another file either if the number is its by now; userfaultfd offers that since Linux
+/// 6.10, and says EOPNOTSUPP before.
 int cuserfault_read_messages(
-    int descriptor, struct cuserfault_message *_Nonnull messages, int count) CUSERFAULT_REALTIME;
+    int descriptor, struct cuserfault_message *_Nonnull messages, int count, bool never_waits)
+    CUSERFAULT_REALTIME;
 
 #endif

@@ -112,7 +112,8 @@ enum FaultHandlerThread {
     _ messages: FixedArray<Kernel.Message>
   ) -> Bool {
     let descriptor = region.value.protection.descriptor
-    let count = Kernel.readMessages(descriptor, messages)
+    let count = Kernel.readMessages(
+      descriptor, messages, neverWaits: region.value.protection.isReadWithoutWaiting)
     guard count > 0 else { return false }
     // Asked after reading: a number that was closed and used again before may be that of a region
     // at this one's address, made since this thread was last on a processor. That needs this one to

@@ -1,4 +1,5 @@
 internal import CUserfault
+internal import Glibc
 internal import SystemPackage
 
 // What userfaultfd(2) and ioctl_userfaultfd(2) offer.
@@ -64,14 +65,24 @@ extension Kernel {
         .copyIn, Int(cuserfault_copy(descriptor, UInt64(start), bytes, UInt64(length)))))
   }
 
+  /// - Parameter neverWaits: Whether to read so that no other file is waited for either: see
+  ///   `canReadWithoutWaiting`.
   @_noLocks
   static func readMessages(
-    _ descriptor: Int32, _ messages: FixedArray<Message>
+    _ descriptor: Int32, _ messages: FixedArray<Message>, neverWaits: Bool
   ) -> Int32 {
     unsafe askInFaultPath(
       .readMessages,
       cuserfault_read_messages(
-        descriptor, messages.start, Int32(truncatingIfNeeded: messages.count)))
+        descriptor, messages.start, Int32(truncatingIfNeeded: messages.count), neverWaits))
+  }
+
+  /// Whether a userfaultfd that nobody has faulted on yet can be read with RWF_NOWAIT (Linux 6.10).
+  static func canReadWithoutWaiting(_ descriptor: Int32) -> Bool {
+    var message = Message()
+    let status = unsafe ask(
+      .readMessages, cuserfault_read_messages(descriptor, &message, 1, true))
+    return status == -EAGAIN
   }
 }
 

@@ -20,6 +20,9 @@ struct Protection: ~Copyable, Sendable {
   let canary: UInt
   /// Whether protection has to be preceded by populating (Linux before 6.4, private memory).
   private let populatesFirst: Bool
+  /// Whether messages are read so that a file which has the descriptor's number by then, an empty pipe
+  /// say, is not waited for.
+  let isReadWithoutWaiting: Bool
   let keeper: KeeperCall
 
   /// Whether writes have been going unseen since the descriptor was closed, or the protection was
@@ -43,6 +46,7 @@ struct Protection: ~Copyable, Sendable {
     slices = SliceTable(pageCount: layout.pageCount, pageSize: layout.pageSize)
     merging = MergeWatch(isExposed: !isShared && Kernel.hasMerging)
     populatesFirst = !isShared && !canProtectUnpopulated
+    isReadWithoutWaiting = Kernel.canReadWithoutWaiting(descriptor)
     self.keeper = keeper
   }
 

@@ -22,9 +22,9 @@ extension HeapSnapshot {
   public func differences(
     of table: RegionTable, since earlier: HeapSnapshot
   ) throws(RegionHeapError) -> RegionDifferences<[UInt8]> {
+    let ranges = try changedRanges(since: earlier)
     let new = table.side(in: memory)
     let old = table.side(in: earlier.memory)
-    let ranges = try changedRanges(since: earlier)
     var result = RegionDifferences<[UInt8]>()
     for reference in new.candidates(ranges, other: old.fields, otherMemory: old.memory) {
       let entry = TableEntry(reference, new.memory)
@@ -62,9 +62,9 @@ extension HeapSnapshot {
     by isSame: (Value, Value) -> Bool
   ) throws(RegionHeapError) -> RegionDifferences<Key> {
     typealias Entry = DictionaryEntry<Key, Value>
+    let ranges = try changedRanges(since: earlier)
     let new = dictionary.side(in: memory)
     let old = dictionary.side(in: earlier.memory)
-    let ranges = try changedRanges(since: earlier)
     var result = RegionDifferences<Key>()
     for reference in new.candidates(ranges, other: old.fields, otherMemory: old.memory) {
       let offset = Entry.offset(of: reference)
@@ -84,7 +84,10 @@ extension HeapSnapshot {
     return result
   }
 
+  /// Opens both, so that neither is given up meanwhile.
   private func changedRanges(since earlier: HeapSnapshot) throws(RegionHeapError) -> [Range<Int>] {
+    try open()
+    try earlier.open()
     do throws(SnapshotError) {
       return try memorySnapshot.changedRanges(since: earlier.memorySnapshot)
     } catch {

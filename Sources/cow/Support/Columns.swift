@@ -5,6 +5,27 @@ enum Columns {
     text.count <= width ? text : String(text.prefix(max(width - 1, 0))) + (width > 0 ? "…" : "")
   }
 
+  /// The same for text with escape sequences that colour it: they are kept, and take no width.
+  static func fitted(styled text: String, _ width: Int) -> String {
+    let escape = /\u{1B}\[[0-9;]*m/
+    guard text.replacing(escape, with: "").count > width else { return text }
+    var rest = text[...]
+    var result = ""
+    var left = max(width - 1, 0)
+    while let character = rest.first {
+      if let sequence = rest.prefixMatch(of: escape) {
+        result += sequence.output
+        rest = rest[sequence.range.upperBound...]
+        continue
+      }
+      if left > 0 { result.append(character) }
+      if left == 0, width > 0 { result += "…" }
+      left -= 1
+      rest.removeFirst()
+    }
+    return result
+  }
+
   /// `text` at the right end of `width` characters.
   static func right(_ text: String, _ width: Int) -> String {
     String(repeating: " ", count: max(width - text.count, 0)) + text

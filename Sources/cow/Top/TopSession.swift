@@ -171,11 +171,13 @@ struct TopSession {
       if state.panel != nil {
         let count = max(size.rows - 1, 1)
         state.scrollPanel(lines: panel.count, count: count)
-        let shown = panel.dropFirst(state.firstPanelLine).prefix(count)
+        let shown = panel.dropFirst(state.firstPanelLine).prefix(count).map {
+          Columns.fitted(styled: $0, size.columns)
+        }
         let hint = panel.count > count ? "arrows scroll, " : ""
         let blank = Array(repeating: "", count: max(count - shown.count, 0))
         let end = style.dim(Columns.fitted(" \(hint)any other key goes back", size.columns))
-        return TopPage(lines: Array(shown) + blank + [end], tableHeight: count)
+        return TopPage(lines: shown + blank + [end], tableHeight: count)
       }
       if Terminal.isTerminal { state.scroll(rows, count: frame.tableHeight) }
       frame = TopFrame(

@@ -90,9 +90,9 @@ struct TopTests {
         rows: UInt16(rows))
       try terminal.waitFor("accounting")
       for key in ["", "?", "d"] {
-        // The last thing of a frame is to erase what is below it.
         try terminal.type(key.isEmpty ? "s" : key)
-        try terminal.waitFor("\u{1B}[J")
+        // The last thing of a frame is to erase what is below it; a panel's last line says how to go back.
+        try terminal.waitFor(key.isEmpty ? "\u{1B}[J" : "any other")
         let frame = try #require(terminal.shown.split(separator: "\u{1B}[H").last)
         let control = try Regex("\u{1B}\\[[0-9;?]*[a-zA-Z]")
         // The terminal puts a carriage return of its own in front of every line feed.
