@@ -1,3 +1,4 @@
+import CTestSupport
 import Foundation
 import MemorySnapshots
 import SnapshotStress
@@ -25,6 +26,14 @@ struct HazardForkTests {
       return false
     } catch {
       return (error as? SnapshotError)?.code == .usedAfterFork
+    }
+  }
+
+  @Test("No child is forked while a thread of the library is at work")
+  func forksBetweenWork() async {
+    await #expect(processExitsWith: .success) {
+      endIfHanging()
+      #expect(test_support_children_forked_at_work(300) == 0)
     }
   }
 
