@@ -7,7 +7,6 @@ struct ArrayMeasurements {
   static let span = "sum of an array through one span"
   static let element = "elements in random order, one access each"
   static let swift = "Swift's Array"
-  static let snapshot = "snapshot"
 
   func run(into measurements: inout Measurements) {
     let count = scale.of(10_000_000, quick: 200_000)
@@ -25,7 +24,7 @@ struct ArrayMeasurements {
         [
           (CollectionsScenario.regionHeap, count, { sumSpan(heap, numbers) }),
           (Self.swift, count, { sum(plain.span) }),
-          (Self.snapshot, count, { sum(past[numbers].span) }),
+          (CollectionsScenario.snapshot, count, { sum(past[numbers].span) }),
         ])
       try measure(
         Self.element, into: &measurements,
@@ -35,7 +34,10 @@ struct ArrayMeasurements {
             { sumElements(heap, numbers, order) }
           ),
           (Self.swift, order.count, { order.reduce(0) { $0 &+ plain[$1] } }),
-          (Self.snapshot, order.count, { order.reduce(0) { $0 &+ past[numbers][$1] } }),
+          (
+            CollectionsScenario.snapshot, order.count,
+            { order.reduce(0) { $0 &+ past[numbers][$1] } }
+          ),
         ])
     } catch {
       measurements.markUnavailable(
