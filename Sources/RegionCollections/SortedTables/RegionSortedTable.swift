@@ -46,10 +46,11 @@ struct SortedFields: Sendable {
   @inlinable
   init(unchecked header: Int, in memory: HeapMemory) {
     self.header = header
-    count = memory.loadInt(header &+ 32)
-    root = memory.loadInt(header &+ 40)
-    depth = memory.loadInt(header &+ 48)
-    nodeCount = memory.loadInt(header &+ 56)
+    let words: ContainerWords = memory.load(header)
+    count = words.first
+    root = words.second
+    depth = words.third
+    nodeCount = words.fourth
   }
 
   @inlinable

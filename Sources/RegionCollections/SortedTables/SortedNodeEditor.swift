@@ -13,9 +13,13 @@ struct SortedNodeEditor {
   }
 
   private func set(count: Int, start: Int, garbage: Int) {
-    memory.store(UInt16(truncatingIfNeeded: count), at: offset + 2)
-    memory.store(UInt16(truncatingIfNeeded: start), at: offset + 4)
-    memory.store(UInt16(truncatingIfNeeded: garbage), at: offset + 6)
+    // As one word, as it is read: a word that was stored in parts is read when all of them have reached the
+    // cache, and everything waits until then.
+    let kind: UInt16 = memory.load(offset)
+    memory.store(
+      UInt64(kind) | UInt64(UInt16(truncatingIfNeeded: count)) << 16
+        | UInt64(UInt16(truncatingIfNeeded: start)) << 32
+        | UInt64(UInt16(truncatingIfNeeded: garbage)) << 48, at: offset)
   }
 
   func setNext(_ next: Int) { memory.store(next, at: offset + 8) }
