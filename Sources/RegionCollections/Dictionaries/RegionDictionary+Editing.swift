@@ -57,36 +57,33 @@ extension RegionDictionary {
     let memory = allocator.memory.readable
     let fields = HashFields(at: header, stride: Entry.layout.stride, in: memory)
     let hash = key.hash(seed: HashFields.seed(of: memory))
-    if let found = Entry.find(key, hash: hash, fields, memory) {
-      let offset = Entry.offset(of: found.reference)
-      let old = Entry.value(at: offset, memory)
-      allocator.memory.store(value, at: offset &+ Entry.layout.valueOffset)
-      return old
+    if fields.bucketCount != 0 {
+      let number = fields.bucket(of: hash)
+      let tag = HashBucket.tag(of: hash, level: fields.level(ofBucket: number))
+      let bucket = fields.offset(ofBucket: number, memory: memory)
+      let found = fields.find(tag, from: bucket, in: memory) { reference in
+        Entry.key(at: Entry.offset(of: reference), memory) == key
+      }
+      if let found {
+        let offset = Entry.offset(of: found.reference)
+        let old = Entry.value(at: offset, memory)
+        allocator.memory.store(value, at: offset &+ Entry.layout.valueOffset)
+        return old
+      }
+      // What lies in a bucket that has a place for it and need not be split is written here.
+      let count = fields.count &+ 1
+      if Entry.layout.isInline, !HashEditor.isFull(count, fields.bucketCount),
+        let place = HashBucket.freePlace(at: bucket, memory)
+      {
+        Entry.write(
+          key, value, at: fields.reference(place, at: bucket, memory), allocator.memory)
+        allocator.memory.store(tag, at: bucket &+ place &* 2)
+        allocator.memory.store(count, at: header &+ HashFields.countOffset)
+        return nil
+      }
     }
-    if !insertQuickly(value, key, hash, fields, allocator.memory) {
-      try insert(value, key, hash, header, allocator)
-    }
+    try insert(value, key, hash, header, allocator)
     return nil
-  }
-
-  /// Adds an entry if it lies in a bucket that has a place for it and need not be split.
-  @inlinable
-  @inline(__always)
-  static func insertQuickly(
-    _ value: Value, _ key: Key, _ hash: UInt64, _ fields: HashFields, _ memory: MutableHeapMemory
-  ) -> Bool {
-    let count = fields.count &+ 1
-    guard Entry.layout.isInline, fields.bucketCount != 0,
-      !HashEditor.isFull(count, fields.bucketCount)
-    else { return false }
-    let number = fields.bucket(of: hash)
-    let bucket = fields.offset(ofBucket: number, memory: memory.readable)
-    guard let place = HashBucket.freePlace(at: bucket, memory.readable) else { return false }
-    Entry.write(key, value, at: fields.reference(place, at: bucket, memory.readable), memory)
-    memory.store(
-      HashBucket.tag(of: hash, level: fields.level(ofBucket: number)), at: bucket &+ place &* 2)
-    memory.store(count, at: fields.header &+ HashFields.countOffset)
-    return true
   }
 
   @inlinable

@@ -62,7 +62,10 @@ extension RegionTable {
     _ allocator: Allocator
   ) throws(RegionHeapError) {
     var editor = HashEditor(fields, in: allocator)
+    let byteCount = TableEntry.headerSize + key.byteCount + value.byteCount
+    let slab = allocator.currentSlab(holding: byteCount)
     let entry = try makeEntry(value, key, allocator)
+    let isOfNewSlab = allocator.currentSlab(holding: byteCount) != slab
     let place: HashPlace
     let isNewBucket: Bool
     do throws(RegionHeapError) {
@@ -72,8 +75,8 @@ extension RegionTable {
       throw error
     }
     editor.fill(place, hash: hash, reference: entry.reference)
-    // What dirties a page for room leaves the split to the next insertion.
-    if !isNewBucket {
+    // What dirties pages for room leaves the split to the next insertion.
+    if !isNewBucket, !isOfNewSlab || editor.isOverdue {
       let memory = allocator.memory.readable
       let seed = HashFields.seed(of: memory)
       editor.growIfFull { TableEntry($0, memory).hash(seed: seed, memory) }

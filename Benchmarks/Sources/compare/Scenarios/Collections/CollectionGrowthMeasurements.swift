@@ -127,7 +127,7 @@ struct CollectionGrowthMeasurements {
     _ look: (_ before: MemorySnapshot, _ changed: [Range<Int>]) throws -> Void
   ) throws {
     var next = 0
-    for window in windows(6.4) {
+    for window in windows(6) {
       while next < window.lowerBound {
         try insert(&heap, next)
         next += 1
