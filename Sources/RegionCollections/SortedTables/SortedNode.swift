@@ -174,6 +174,15 @@ struct SortedNode {
     return (low, false)
   }
 
+  /// The same in the node at an offset, which was checked.
+  @inlinable
+  @inline(never)
+  static func position(
+    of key: RawSpan, _ head: UInt64, in offset: Int, _ memory: HeapMemory
+  ) -> (position: Int, isFound: Bool) {
+    SortedNode(unchecked: offset, memory).position(of: key, head)
+  }
+
   /// The slot of the child that a key belongs to.
   @inlinable
   @inline(__always)

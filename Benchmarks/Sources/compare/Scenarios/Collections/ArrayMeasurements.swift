@@ -34,8 +34,9 @@ struct ArrayMeasurements {
             { sumElements(heap, numbers, order) }
           ),
           (Self.swift, order.count, { order.reduce(0) { $0 &+ plain[$1] } }),
+          (CollectionsScenario.snapshot, order.count, { sumElements(past, numbers, order) }),
           (
-            CollectionsScenario.snapshot, order.count,
+            CollectionsScenario.snapshotReaders, order.count,
             { order.reduce(0) { $0 &+ past[numbers][$1] } }
           ),
         ])
@@ -57,6 +58,16 @@ struct ArrayMeasurements {
   ) -> Int {
     var sum = 0
     for index in order { sum &+= heap[numbers][index] }
+    return sum
+  }
+
+  @inline(never)
+  private func sumElements(
+    _ past: HeapSnapshot, _ numbers: RegionArray<Int>, _ order: [Int]
+  ) -> Int {
+    let reader = past[numbers]
+    var sum = 0
+    for index in order { sum &+= reader[index] }
     return sum
   }
 

@@ -182,9 +182,7 @@ struct CollectionGrowthMeasurements {
     let table = try heap.makeTable()
     var mostPages = 0
     try insertInWindows(&heap) { heap, index in
-      let key = keys.words.span.bytes.extracting(
-        index * EntryKeys.keySize..<(index + 1) * EntryKeys.keySize)
-      try heap[table].updateValue(keys.value.span.bytes, forKey: key)
+      try heap[table].updateValue(keys.value.span.bytes, forKey: keys[index])
     } _: { _, changed in
       mostPages = max(mostPages, Self.pages(changed))
     }

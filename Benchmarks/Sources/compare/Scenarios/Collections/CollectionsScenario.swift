@@ -14,6 +14,8 @@ struct CollectionsScenario: Scenario {
   static let memory = "memory / payload"
   static let regionHeap = "region heap"
   static let snapshot = "snapshot"
+  /// Instead of one reader for all reads.
+  static let snapshotReaders = "snapshot, a reader for each"
 
   func run(_ scale: Scale, into measurements: inout Measurements) throws {
     AllocatorMeasurements(scale: scale).run(into: &measurements)

@@ -46,6 +46,7 @@ struct DictionaryMeasurements {
     // The first touch of each page.
     precondition(sum(order, of: dictionary, as: past) == expected)
     lookUp(CollectionsScenario.snapshot) { sum(order, of: dictionary, as: past) }
+    lookUp(CollectionsScenario.snapshotReaders) { sumOfEach(order, of: dictionary, as: past) }
   }
 
   @inline(never)
@@ -68,6 +69,16 @@ struct DictionaryMeasurements {
 
   @inline(never)
   private func sum(
+    _ keys: [UInt64], of dictionary: RegionDictionary<UInt64, UInt64>, as past: HeapSnapshot
+  ) -> UInt64 {
+    let reader = past[dictionary]
+    var sum: UInt64 = 0
+    for key in keys { sum &+= reader[key] ?? 0 }
+    return sum
+  }
+
+  @inline(never)
+  private func sumOfEach(
     _ keys: [UInt64], of dictionary: RegionDictionary<UInt64, UInt64>, as past: HeapSnapshot
   ) -> UInt64 {
     var sum: UInt64 = 0

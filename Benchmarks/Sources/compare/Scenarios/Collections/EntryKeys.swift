@@ -37,6 +37,15 @@ struct EntryKeys {
     return result
   }
 
+  subscript(index: Int) -> RawSpan {
+    @_lifetime(borrow self)
+    @inline(__always)
+    get {
+      let start = index * EntryKeys.keySize
+      return words.span.bytes.extracting(start..<start + EntryKeys.keySize)
+    }
+  }
+
   /// Calls `body` with each key.
   @inline(__always)
   func forEach<Failure: Error>(_ body: (RawSpan) throws(Failure) -> Void) throws(Failure) {

@@ -11,6 +11,7 @@ struct SortedTableMeasurements {
   static let insertion = "sorted table: insertion, random order, one transaction"
   static let scan = "sorted table: scan"
   static let lmdb = "LMDB"
+  static let noTransaction = "region heap, no transaction"
 
   func run(into measurements: inout Measurements) {
     let keys = EntryKeys(count: scale.of(1_000_000, quick: 50_000), seed: 4)
@@ -21,6 +22,13 @@ struct SortedTableMeasurements {
       [
         Way(name: CollectionsScenario.regionHeap) { _, samples in
           try measureRegion(keys, order, &samples)
+        },
+        Way(name: Self.noTransaction) { _, samples in
+          var heap = try RegionHeap(byteCount: 512 << 20)
+          let table = try heap.makeSortedTable()
+          samples.add(
+            try nanoseconds(each: keys.count) { try insert(keys, into: table, of: &heap) },
+            CollectionsScenario.time)
         },
         Way(name: Self.lmdb) { _, samples in try measureLMDB(keys, order, &samples) },
       ], into: &measurements

@@ -50,6 +50,7 @@ struct TableMeasurements {
     // The first touch of each page.
     precondition(sum(order, of: table, as: past) == order.expectedSum)
     lookUp(CollectionsScenario.snapshot) { sum(order, of: table, as: past) }
+    lookUp(CollectionsScenario.snapshotReaders) { sumOfEach(order, of: table, as: past) }
   }
 
   @inline(never)
@@ -72,6 +73,20 @@ struct TableMeasurements {
 
   @inline(never)
   private func sum(_ keys: EntryKeys, of table: RegionTable, as past: HeapSnapshot) -> Int {
+    let reader = past[table]
+    var sum = 0
+    for index in 0..<keys.count {
+      if let value = reader.bytes(forKey: keys[index]) {
+        sum += Int(value.unsafeLoad(as: UInt8.self))
+      }
+    }
+    return sum
+  }
+
+  @inline(never)
+  private func sumOfEach(
+    _ keys: EntryKeys, of table: RegionTable, as past: HeapSnapshot
+  ) -> Int {
     var sum = 0
     keys.forEach { key in
       if let value = past[table].bytes(forKey: key) {
