@@ -11,6 +11,7 @@ struct SortedTableMeasurements {
   static let insertion = "sorted table: insertion, random order, one transaction"
   static let scan = "sorted table: scan"
   static let lmdb = "LMDB"
+  static let hugePages = "region heap in huge pages"
   static let noTransaction = "region heap, no transaction"
 
   func run(into measurements: inout Measurements) {
@@ -22,6 +23,15 @@ struct SortedTableMeasurements {
       [
         Way(name: CollectionsScenario.regionHeap) { _, samples in
           try measureRegion(keys, order, &samples)
+        },
+        Way(name: Self.hugePages) { _, samples in
+          var heap = try RegionHeap(
+            byteCount: 512 << 20, options: MemoryRegion.Options(backing: .anonymous))
+          let table = try heap.makeSortedTable()
+          samples.add(
+            try nanoseconds(each: keys.count) {
+              try heap.transaction { try insert(keys, into: table, of: &$0) }
+            }, CollectionsScenario.time)
         },
         Way(name: Self.noTransaction) { _, samples in
           var heap = try RegionHeap(byteCount: 512 << 20)
