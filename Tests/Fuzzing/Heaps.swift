@@ -39,7 +39,7 @@ private struct Image {
         }
         try directory.insert(
           "list \(number)", list.handle, .array, values: ElementType(RegionBytes.self),
-          keys: .none, type: "RegionBytes", in: allocator)
+          keys: .none, type: TypeName(RegionBytes.self), in: allocator)
       }
       let dictionary = try RegionDictionary<Int, Int>.make(in: allocator)
       let wide = try RegionDictionary<Int, Wide>.make(in: allocator)
@@ -114,7 +114,8 @@ private func readEverything(_ directory: Directory, _ memory: HeapMemory) {
   var sum = 0
   for place in directory.places(in: memory) {
     let found = try? directory.find(
-      place.name, .array, values: ElementType(RegionBytes.self), keys: .none, type: place.type,
+      place.name, .array, values: ElementType(RegionBytes.self), keys: .none,
+      type: TypeName(RegionBytes.self),
       in: memory)
     guard let handle = found ?? nil else { continue }
     let reader = RegionArray<RegionBytes>.Reader(RegionArray(handle), in: memory, of: directory)

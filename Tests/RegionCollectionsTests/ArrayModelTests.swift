@@ -131,7 +131,7 @@ extension RegionHeap {
     _ type: Element.Type, _ name: String
   ) -> RegionArray<Element>? {
     let found = try? directory.find(
-      name, .array, values: ElementType(type), keys: .none, type: "\(type)",
+      name, .array, values: ElementType(type), keys: .none, type: TypeName(type),
       in: allocator.memory.readable)
     return (found ?? nil).map { RegionArray($0) }
   }

@@ -61,7 +61,7 @@ struct HeapTests {
     }
     let past = try heap.makeSnapshot()
     #expect(throws: RegionHeapError.self) { try past.array(of: Int32.self, named: "others") }
-    #expect(heap.places.map(\.type) == ["Int32"])
+    #expect(heap.places.map(\.type) == ["Swift.Int32"])
     heap.remove(array)
     #expect(heap.places.isEmpty)
     #expect(past.places.count == 1)

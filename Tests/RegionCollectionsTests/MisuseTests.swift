@@ -47,6 +47,16 @@ struct MisuseTests {
       }
     }
 
+    func isIn(_ heap: borrowing RegionHeap, _ past: HeapSnapshot) -> [Bool] {
+      switch self {
+      case .array(let handle): [heap.contains(handle), past.contains(handle)]
+      case .dictionary(let handle): [heap.contains(handle), past.contains(handle)]
+      case .table(let handle): [heap.contains(handle), past.contains(handle)]
+      case .sortedTable(let handle): [heap.contains(handle), past.contains(handle)]
+      case .bytes(let handle): [heap.contains(handle), past.contains(handle)]
+      }
+    }
+
     func write(in heap: inout RegionHeap) throws {
       switch self {
       case .array(let handle): try heap[handle].append(1)
@@ -114,6 +124,28 @@ struct MisuseTests {
     }
     let text = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
     #expect(text.contains("is of no container that is in"), "\(text)")
+  }
+
+  @Test(
+    "Whether a handle's container is in the heap, or was, can be asked", arguments: Kind.allCases)
+  func asking(kind: Kind) throws {
+    var heap = try RegionHeap(byteCount: 1 << 20)
+    var other = try RegionHeap(byteCount: 1 << 20)
+    let elsewhere = try kind.make(in: &other)
+    let before = try heap.makeSnapshot()
+    let handle = try kind.make(in: &heap)
+    let after = try heap.makeSnapshot()
+    #expect(handle.isIn(heap, before) == [true, false])
+    #expect(handle.isIn(heap, after) == [true, true])
+    #expect(elsewhere.isIn(heap, after) == [false, false])
+    #expect(handle.isIn(other, after) == [false, true])
+    handle.remove(from: &heap)
+    #expect(handle.isIn(heap, after) == [false, true])
+    try heap.restore(to: after)
+    #expect(handle.isIn(heap, after) == [true, true])
+    try heap.restore(to: before)
+    #expect(try kind.make(in: &heap).isIn(heap, before) == [true, false])
+    #expect(handle.isIn(heap, before) == [false, false])
   }
 
   @Test("A handle of a type that the container has not stops the process with a sentence")

@@ -4,7 +4,10 @@ extension HeapSnapshot {
   /// What was added, removed and changed in a table since an earlier snapshot. Only entries on pages that
   /// were written to are compared; entries that only moved are not reported.
   ///
-  /// - Throws: `.snapshotFailed`, as `MemorySnapshot.changedRanges(since:)`.
+  /// Traps if the table was not in the heap at the time of both: `contains(_:)` tells.
+  ///
+  /// - Throws: `.snapshotFailed`, as `MemorySnapshot.changedRanges(since:)`, and if either snapshot was given up or
+  ///   released.
   /// - Complexity: O(what is on changed pages of the heap); for pages inside large blocks, also their length.
   public func differences(
     of table: RegionTable, since earlier: HeapSnapshot
@@ -37,9 +40,10 @@ extension HeapSnapshot {
     return result
   }
 
-  /// What was added, removed and changed in a dictionary since an earlier snapshot. See
-  /// `differences(of:since:)` of tables.
+  /// What was added, removed and changed in a dictionary since an earlier snapshot. Traps if it was not in the heap at
+  /// the time of both.
   ///
+  /// - Throws: `.snapshotFailed`, as `differences(of:since:)` of tables.
   /// - Parameters:
   ///   - dictionary: A handle of the dictionary.
   ///   - earlier: An earlier snapshot of the same heap.
@@ -74,7 +78,7 @@ extension HeapSnapshot {
   /// What was added, removed and changed in a sorted table since an earlier snapshot, in the order of the keys. See
   /// `differences(of:since:)` of tables.
   ///
-  /// - Throws: `.snapshotFailed`, as `MemorySnapshot.changedRanges(since:)`.
+  /// - Throws: `.snapshotFailed`, as `differences(of:since:)` of tables.
   /// - Complexity: O(entries on changed pages of the heap · log(entries)).
   public func differences(
     of table: RegionSortedTable, since earlier: HeapSnapshot

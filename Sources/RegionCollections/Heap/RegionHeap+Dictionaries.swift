@@ -34,7 +34,7 @@ extension RegionHeap {
   ) throws(RegionHeapError) -> RegionDictionary<Key, Value> {
     let handle = try place(
       name, .dictionary, values: ElementType(value), keys: ElementType(key),
-      type: "\(key): \(value)"
+      type: TypeName(key, value)
     ) { allocator throws(RegionHeapError) in
       try RegionDictionary<Key, Value>.make(in: allocator).handle
     } undo: { allocator, handle in
@@ -72,7 +72,7 @@ extension HeapSnapshot {
     RegionDictionary(
       try place(
         name, .dictionary, values: ElementType(value), keys: ElementType(key),
-        type: "\(key): \(value)"))
+        type: TypeName(key, value)))
   }
 
   /// The dictionary's entries as of the snapshot, which they retain.
