@@ -60,7 +60,7 @@ extension HeapSnapshot {
     dictionary: RegionDictionary<Key, Value>
   ) -> RegionDictionary<Key, Value>.Reader {
     @_lifetime(borrow self)
-    get { RegionDictionary<Key, Value>.Reader(dictionary, in: memory, of: self) }
+    _read { yield RegionDictionary<Key, Value>.Reader(dictionary, in: memory, of: self) }
   }
 
   /// The dictionary of a name.

@@ -59,7 +59,7 @@ extension HeapSnapshot {
   @inlinable
   public subscript(table: RegionSortedTable) -> RegionSortedTable.Reader {
     @_lifetime(borrow self)
-    get { RegionSortedTable.Reader(table, in: memory, of: self) }
+    _read { yield RegionSortedTable.Reader(table, in: memory, of: self) }
   }
 
   /// The sorted table of a name.

@@ -58,7 +58,7 @@ extension HeapSnapshot {
   @inlinable
   public subscript(table: RegionTable) -> RegionTable.Reader {
     @_lifetime(borrow self)
-    get { RegionTable.Reader(table, in: memory, of: self) }
+    _read { yield RegionTable.Reader(table, in: memory, of: self) }
   }
 
   /// The table of a name.
