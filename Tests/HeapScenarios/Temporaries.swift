@@ -18,7 +18,7 @@ func readTemporaries() throws {
   func live() throws(Wrong) {
     try require(region.statistics.snapshotsLive == 1, "the snapshot is gone")
   }
-  for round in 0..<50 {
+  for round in 0..<15 {
     try require(
       heap.makeSnapshot()[table].string(forKey: "\(round)") == "value \(round)", "\(round)")
     var count = 0

@@ -22,7 +22,7 @@ struct ArrayModelTests {
 
   @Test("Arrays hold what a model holds, now and in every snapshot", arguments: HeapMode.all)
   func model(mode: HeapMode) throws {
-    for seed in [3, UInt64.random(in: 1 << 32 ... .max)] {
+    for seed in LongRun.seeds(3) {
       print("seed \(seed)")
       var generator = SeededGenerator(seed: seed)
       var heap = try RegionHeap(byteCount: 4 << 20, options: mode.options)

@@ -91,7 +91,7 @@ struct DifferenceTests {
     let beside = try heap.table(named: "t")
     var model: [[UInt8]: [UInt8]] = [:]
     var pasts = [(snapshot: try heap.makeSnapshot(), model: model)]
-    let steps = ProcessInfo.processInfo.environment["CI"] == "true" ? 180 : 50
+    let steps = LongRun.isMade ? 180 : 50
     for step in 0..<steps {
       let isGrowing = step % 30 < 20
       for _ in 0..<Int.random(in: 0..<(step % 3 == 0 ? 500 : 20), using: &generator) {

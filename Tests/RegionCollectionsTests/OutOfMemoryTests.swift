@@ -1,5 +1,4 @@
 #if DEBUG
-  import Foundation
   import MemorySnapshots
   import Testing
 
@@ -10,7 +9,7 @@
   @Suite("Out of memory at each allocation", .serialized)
   struct OutOfMemoryTests {
     /// More steps make deeper trees and more segments.
-    static let steps = ProcessInfo.processInfo.environment["CI"] == "true" ? 1200 : 300
+    static let steps = LongRun.isMade ? 1200 : 180
 
     /// What a container holds, as bytes in one order.
     typealias Content = [[UInt8]: [UInt8]]
@@ -182,7 +181,7 @@
 
     @Test("A dictionary whose entries lie in its buckets")
     func smallValues() throws {
-      try dictionary("small", fewestFailures: 8) {
+      try dictionary("small", fewestFailures: 6) {
         $0
       } number: {
         $0

@@ -37,12 +37,12 @@ struct ScenarioTests {
 
   @Test("A reader of a snapshot that nothing else holds keeps it, in release builds as well")
   func temporaries() throws {
-    #expect(try run("temporaries") == "50 rounds\n")
+    #expect(try run("temporaries") == "15 rounds\n")
     guard let folder = ProcessInfo.processInfo.environment["MEMORY_SNAPSHOTS_RELEASE_BIN"] else {
       print("not in a release build: MEMORY_SNAPSHOTS_RELEASE_BIN names no folder of one")
       return
     }
-    #expect(try run("temporaries", from: folder) == "50 rounds\n")
+    #expect(try run("temporaries", from: folder) == "15 rounds\n")
   }
 
   @Test("A heap that one process saved is opened by another, at another address")

@@ -1,4 +1,3 @@
-import Foundation
 import MemorySnapshots
 import Testing
 
@@ -55,7 +54,7 @@ struct TransactionModelTests {
     let world = try World(in: &heap)
     var model = world.model(try heap.makeSnapshot())
     let pasts = Pasts()
-    let steps = ProcessInfo.processInfo.environment["CI"] == "true" ? 200 : 40
+    let steps = LongRun.isMade ? 200 : 40
     for _ in 0..<steps {
       let before = model
       do {
