@@ -3,6 +3,7 @@ import PackageDescription
 
 let swiftSettings: [SwiftSetting] = [
   .swiftLanguageMode(.v6),
+  .enableExperimentalFeature("Lifetimes"),
   .enableUpcomingFeature("ExistentialAny"),
   .enableUpcomingFeature("InternalImportsByDefault"),
   .enableUpcomingFeature("MemberImportVisibility"),
@@ -23,10 +24,14 @@ let package = Package(
       name: "CPeers",
       cSettings: [.define("_GNU_SOURCE"), .treatAllWarnings(as: .error)],
       linkerSettings: [.linkedLibrary("pthread")]),
+    .target(
+      name: "CxxPeers",
+      cxxSettings: [.treatAllWarnings(as: .error)],
+      linkerSettings: [.linkedLibrary("stdc++")]),
     .executableTarget(
       name: "compare",
       dependencies: [
-        "CPeers",
+        "CPeers", "CxxPeers",
         .product(name: "MemorySnapshots", package: "swift-memory-snapshots"),
         .product(name: "RegionCollections", package: "swift-memory-snapshots"),
         .product(name: "Histogram", package: "hdrhistogram-swift"),
@@ -46,5 +51,6 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: swiftSettings),
-  ]
+  ],
+  cxxLanguageStandard: .cxx17
 )

@@ -51,6 +51,11 @@ struct Allocator: Sendable {
     #endif
   }
 
+  /// The slab that blocks of this size come from; none if they are runs of pages.
+  func currentSlab(holding byteCount: Int) -> Int? {
+    SizeClass.holding(byteCount, alignment: 16).map { slabs.root.current($0) }
+  }
+
   /// A block of 64 bytes for a container's header, in a slab of headers.
   ///
   /// - Throws: `.outOfMemory`; nothing has changed.

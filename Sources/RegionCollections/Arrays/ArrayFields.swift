@@ -17,10 +17,12 @@ struct ArrayFields<Element: BitwiseCopyable>: Sendable {
 
   /// - Parameter offset: Of an array's checked header.
   @inlinable
+  @inline(__always)
   init(at offset: Int, in memory: HeapMemory) {
-    count = memory.loadInt(offset + ArrayFields.countOffset)
-    capacity = memory.loadInt(offset + ArrayFields.capacityOffset)
-    elements = memory.loadInt(offset + ArrayFields.elementsOffset)
+    let words: ContainerWords = memory.load(offset)
+    count = words.first
+    capacity = words.second
+    elements = words.third
     if count < 0 || count > capacity {
       trap("an array has \(count) elements and room for \(capacity): the heap is damaged")
     }
@@ -29,9 +31,11 @@ struct ArrayFields<Element: BitwiseCopyable>: Sendable {
 
   /// Where the element at `position` is.
   @inlinable
+  @inline(__always)
   func offset(of position: Int) -> Int { elements &+ position &* MemoryLayout<Element>.stride }
 
   @inlinable
+  @inline(__always)
   func check(_ position: Int) {
     if position < 0 || position >= count { trapPosition(position, count) }
   }

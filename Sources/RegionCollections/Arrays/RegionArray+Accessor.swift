@@ -11,6 +11,7 @@ extension RegionArray {
     @usableFromInline var fields: ArrayFields<Element>
 
     @inlinable
+    @inline(__always)
     /// Who lends it bounds its life.
     @_lifetime(immortal)
     init(_ array: RegionArray, in allocator: Allocator) {

@@ -6,6 +6,7 @@ extension RegionArray {
     @usableFromInline let fields: ArrayFields<Element>
 
     @inlinable
+    @inline(__always)
     @_lifetime(borrow owner)
     init<Owner: ~Copyable & ~Escapable>(
       _ array: RegionArray, in memory: HeapMemory, of owner: borrowing Owner

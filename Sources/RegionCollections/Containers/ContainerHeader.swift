@@ -43,19 +43,20 @@ enum ContainerHeader {
 
   /// Whether the container of this identity, kind and types is at `offset`.
   @inlinable
+  @inline(__always)
   static func isValid(
     _ offset: Int, identity: UInt64, _ kind: ContainerKind, values: ElementType,
     keys: ElementType, in memory: HeapMemory
   ) -> Bool {
-    memory.contains(offset, count: byteCount) && identity != 0
-      && memory.load(offset, as: UInt64.self) == identity
-      && memory.load(offset + kindOffset, as: UInt32.self) == kind.rawValue
-      && memory.load(offset + valuesOffset, as: ElementType.self) == values
-      && memory.load(offset + keysOffset, as: ElementType.self) == keys
+    guard memory.contains(offset, count: end), identity != 0 else { return false }
+    let words: ContainerWords = memory.load(offset)
+    return words.identity == identity && words.kind == UInt64(kind.rawValue)
+      && words.values == values.word && words.keys == keys.word
   }
 
   /// Traps unless the container of this identity, kind and types is at `offset`. Returns the offset.
   @inlinable
+  @inline(__always)
   static func check(
     _ handle: ContainerHandle, _ kind: ContainerKind, values: ElementType,
     keys: ElementType = .none, in memory: HeapMemory
@@ -71,6 +72,22 @@ enum ContainerHeader {
   static func invalidate(_ offset: Int, in memory: MutableHeapMemory) {
     memory.store(UInt64(0), at: offset)
   }
+}
+
+/// A container's block as eight words, which are checked to be inside the heap all at once: every access by a
+/// handle reads them.
+@usableFromInline
+struct ContainerWords: BitwiseCopyable {
+  @usableFromInline var identity: UInt64
+  /// The kind, and what is reserved.
+  @usableFromInline var kind: UInt64
+  @usableFromInline var values: UInt64
+  @usableFromInline var keys: UInt64
+  /// The container's own fields.
+  @usableFromInline var first: Int
+  @usableFromInline var second: Int
+  @usableFromInline var third: Int
+  @usableFromInline var fourth: Int
 }
 
 @usableFromInline

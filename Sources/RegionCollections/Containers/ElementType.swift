@@ -17,6 +17,11 @@ struct ElementType: BitwiseCopyable, Hashable, Sendable {
     self.alignment = alignment
   }
 
+  /// Both as one word, as they lie in memory.
+  @inlinable
+  @inline(__always)
+  var word: UInt64 { UInt64(stride) | UInt64(alignment) &<< 32 }
+
   /// What a container that has no keys, or no values, records.
   @inlinable
   static var none: ElementType { ElementType(stride: 0, alignment: 0) }

@@ -5,23 +5,29 @@ extension RegionDictionary {
   @safe
   public struct Accessor: ~Copyable, ~Escapable {
     @usableFromInline let allocator: Allocator
-    @usableFromInline var fields: HashFields
+    /// Where the dictionary's fields are: they are read when they are needed. An accessor with copies of them would
+    /// be written to the stack and read back in other pieces, which makes each access wait for the one before.
+    @usableFromInline let header: Int
 
     @inlinable
+    @inline(__always)
     @_lifetime(immortal)
     init(_ dictionary: RegionDictionary, in allocator: Allocator) {
       self.allocator = allocator
-      fields = dictionary.fields(in: allocator.memory.readable)
+      header = dictionary.header(in: allocator.memory.readable)
     }
 
-    @inlinable
+    @inlinable @inline(__always)
     var memory: HeapMemory { allocator.memory.readable }
+
+    @inlinable @inline(__always)
+    var fields: HashFields { HashFields(at: header, stride: Entry.layout.stride, in: memory) }
 
     /// The reading half. Not public: what lends the accessor does not bound it.
     @inlinable
     var reader: Reader {
       @_lifetime(borrow self)
-      get { Reader(fields: fields, in: memory, of: self) }
+      get { Reader(at: header, in: memory, of: self) }
     }
 
     /// How many entries there are.
@@ -82,9 +88,9 @@ extension RegionDictionary.Reader {
   @inlinable
   @_lifetime(borrow owner)
   init<Owner: ~Copyable & ~Escapable>(
-    fields: HashFields, in memory: HeapMemory, of owner: borrowing Owner
+    at header: Int, in memory: HeapMemory, of owner: borrowing Owner
   ) {
     self.memory = memory
-    self.fields = fields
+    self.header = header
   }
 }

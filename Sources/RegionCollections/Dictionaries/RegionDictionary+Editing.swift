@@ -13,39 +13,7 @@ extension RegionDictionary.Accessor {
   public mutating func updateValue(
     _ value: Value, forKey key: Key
   ) throws(RegionHeapError) -> Value? {
-    let hash = key.hash(seed: HashFields.seed(of: memory))
-    if let found = Entry.find(key, hash: hash, fields, memory) {
-      let offset = Entry.offset(of: found.reference)
-      let old = Entry.value(at: offset, memory)
-      allocator.memory.store(value, at: offset &+ Entry.layout.valueOffset)
-      return old
-    }
-    if !insertQuickly(value, key, hash) {
-      try RegionDictionary<Key, Value>.insert(value, key, hash, fields.header, allocator)
-    }
-    fields = HashFields(at: fields.header, stride: Entry.layout.stride, in: memory)
-    return nil
-  }
-
-  /// Adds an entry if it lies in a bucket that has a place for it and need not be split.
-  ///
-  /// The fields stay in registers: only what is rare is called, and gets values.
-  @inlinable
-  @inline(__always)
-  func insertQuickly(_ value: Value, _ key: Key, _ hash: UInt64) -> Bool {
-    let count = fields.count &+ 1
-    guard Entry.layout.isInline, fields.bucketCount != 0,
-      !HashEditor.isFull(count, fields.bucketCount)
-    else { return false }
-    let number = fields.bucket(of: hash)
-    let bucket = fields.offset(ofBucket: number, memory: memory)
-    guard let place = HashBucket.freePlace(at: bucket, memory) else { return false }
-    let offset = fields.reference(place, at: bucket, memory)
-    Entry.write(key, value, at: offset, allocator.memory)
-    allocator.memory.store(
-      HashBucket.tag(of: hash, level: fields.level(ofBucket: number)), at: bucket &+ place &* 2)
-    allocator.memory.store(count, at: fields.header &+ HashFields.countOffset)
-    return true
+    try RegionDictionary.update(value, key, header, allocator)
   }
 
   /// Removes the entry of a key.
@@ -58,6 +26,7 @@ extension RegionDictionary.Accessor {
   public mutating func removeValue(forKey key: Key) -> Value? {
     let memory = memory
     let seed = HashFields.seed(of: memory)
+    let fields = fields
     guard let found = Entry.find(key, hash: key.hash(seed: seed), fields, memory) else {
       return nil
     }
@@ -67,7 +36,6 @@ extension RegionDictionary.Accessor {
     editor.clear(found)
     if !Entry.layout.isInline { allocator.deallocate(offset) }
     editor.shrinkIfEmpty { Entry.hash(of: $0, seed: seed, memory) }
-    fields = editor.fields
     return value
   }
 
@@ -76,11 +44,48 @@ extension RegionDictionary.Accessor {
   /// - Complexity: O(log(entries)); of entries that are blocks, O(entries).
   @_lifetime(self: copy self)
   public mutating func removeAll() {
-    DictionaryRemoval.removeEntries(of: &fields, from: allocator)
+    DictionaryRemoval.removeEntries(of: fields, from: allocator)
   }
 }
 
 extension RegionDictionary {
+  /// Gives a key a value.
+  @inlinable
+  static func update(
+    _ value: Value, _ key: Key, _ header: Int, _ allocator: Allocator
+  ) throws(RegionHeapError) -> Value? {
+    let memory = allocator.memory.readable
+    let fields = HashFields(at: header, stride: Entry.layout.stride, in: memory)
+    let hash = key.hash(seed: HashFields.seed(of: memory))
+    if fields.bucketCount != 0 {
+      let number = fields.bucket(of: hash)
+      let tag = HashBucket.tag(of: hash, level: fields.level(ofBucket: number))
+      let bucket = fields.offset(ofBucket: number, memory: memory)
+      let found = fields.find(tag, from: bucket, in: memory) { reference in
+        Entry.key(at: Entry.offset(of: reference), memory) == key
+      }
+      if let found {
+        let offset = Entry.offset(of: found.reference)
+        let old = Entry.value(at: offset, memory)
+        allocator.memory.store(value, at: offset &+ Entry.layout.valueOffset)
+        return old
+      }
+      // What lies in a bucket that has a place for it and need not be split is written here.
+      let count = fields.count &+ 1
+      if Entry.layout.isInline, !HashEditor.isFull(count, fields.bucketCount),
+        let place = HashBucket.freePlace(at: bucket, memory)
+      {
+        Entry.write(
+          key, value, at: fields.reference(place, at: bucket, memory), allocator.memory)
+        allocator.memory.store(tag, at: bucket &+ place &* 2)
+        allocator.memory.store(count, at: header &+ HashFields.countOffset)
+        return nil
+      }
+    }
+    try insert(value, key, hash, header, allocator)
+    return nil
+  }
+
   @inlinable
   @inline(never)
   static func insert(

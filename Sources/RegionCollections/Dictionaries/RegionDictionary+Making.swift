@@ -12,7 +12,7 @@ extension RegionDictionary {
   /// Removes the dictionary with its entries; what the values are handles of stays.
   static func remove(_ dictionary: RegionDictionary, from allocator: Allocator) {
     DictionaryRemoval.remove(
-      at: dictionary.fields(in: allocator.memory.readable).header, from: allocator)
+      at: dictionary.header(in: allocator.memory.readable), from: allocator)
   }
 }
 
@@ -24,13 +24,13 @@ enum DictionaryRemoval {
     let layout = DictionaryLayout(
       keys: memory.load(offset + ContainerHeader.keysOffset),
       values: memory.load(offset + ContainerHeader.valuesOffset))
-    var fields = HashFields(at: offset, stride: layout.stride, in: memory)
-    removeEntries(of: &fields, from: allocator)
+    let fields = HashFields(at: offset, stride: layout.stride, in: memory)
+    removeEntries(of: fields, from: allocator)
     ContainerHeader.invalidate(offset, in: allocator.memory)
     allocator.deallocate(offset)
   }
 
-  static func removeEntries(of fields: inout HashFields, from allocator: Allocator) {
+  static func removeEntries(of fields: HashFields, from allocator: Allocator) {
     if fields.stride == 0 {
       var cursor = HashCursor(fields)
       while let reference = cursor.next(in: allocator.memory.readable) {
@@ -39,6 +39,5 @@ enum DictionaryRemoval {
     }
     var editor = HashEditor(fields, in: allocator)
     editor.reset()
-    fields = editor.fields
   }
 }

@@ -5,15 +5,19 @@ extension RegionDictionary {
   @safe
   public struct Reader: ~Escapable {
     @usableFromInline let memory: HeapMemory
-    @usableFromInline let fields: HashFields
+    @usableFromInline let header: Int
+
+    @inlinable @inline(__always)
+    var fields: HashFields { HashFields(at: header, stride: Entry.layout.stride, in: memory) }
 
     @inlinable
+    @inline(__always)
     @_lifetime(borrow owner)
     init<Owner: ~Copyable & ~Escapable>(
       _ dictionary: RegionDictionary, in memory: HeapMemory, of owner: borrowing Owner
     ) {
       self.memory = memory
-      fields = dictionary.fields(in: memory)
+      header = dictionary.header(in: memory)
     }
 
     /// How many entries there are.
@@ -29,8 +33,6 @@ extension RegionDictionary {
     /// - Complexity: O(1) on average.
     @inlinable
     public subscript(key: Key) -> Value? {
-      // Inlined, as all that leads here: a reader that is written to the stack and read back would make one
-      // look-up wait for the one before.
       @inline(__always)
       get {
         guard let offset = Entry.offset(of: key, fields, memory) else { return nil }
@@ -57,12 +59,18 @@ extension RegionDictionary {
     }
   }
 
+  /// Where the dictionary is. Traps if the handle is of none in this memory.
+  @inlinable
+  @inline(__always)
+  func header(in memory: HeapMemory) -> Int {
+    ContainerHeader.check(
+      handle, .dictionary, values: ElementType(Value.self), keys: ElementType(Key.self), in: memory)
+  }
+
   /// The fields of the dictionary. Traps if the handle is of none in this memory.
   @inlinable
   @inline(__always)
   func fields(in memory: HeapMemory) -> HashFields {
-    let offset = ContainerHeader.check(
-      handle, .dictionary, values: ElementType(Value.self), keys: ElementType(Key.self), in: memory)
-    return HashFields(at: offset, stride: Entry.layout.stride, in: memory)
+    HashFields(at: header(in: memory), stride: Entry.layout.stride, in: memory)
   }
 }

@@ -1,5 +1,5 @@
 extension HashEditor {
-  /// Whether there are more than 6.4 entries for each bucket.
+  /// Whether there are more than six entries for each bucket.
   @inlinable
   static func isFull(_ count: Int, _ bucketCount: Int) -> Bool {
     count &* 5 > bucketCount &* fullFiveBuckets
@@ -11,7 +11,39 @@ extension HashEditor {
   /// - Parameter hashOf: An entry's hash.
   @inlinable
   mutating func growIfFull(_ hashOf: (_ reference: Int) -> UInt64) {
-    if HashEditor.isFull(fields.count, fields.bucketCount) { split(hashOf) }
+    guard HashEditor.isFull(fields.count, fields.bucketCount) else { return }
+    // One of both: an operation that makes room dirties as many pages as it may.
+    if !prepareOverflow() { split(hashOf) }
+  }
+
+  /// Whether the table has so many entries for its buckets that a split should not wait any longer.
+  @inlinable
+  var isOverdue: Bool {
+    HashEditor.isFull(fields.count &- fields.bucketCount / 16 &- 8, fields.bucketCount)
+  }
+
+  /// Sees to room for the next overflow buckets before they are needed.
+  ///
+  /// - Returns: Whether memory was allocated for it.
+  @usableFromInline
+  mutating func prepareOverflow() -> Bool {
+    // More than a few insertions take.
+    (try? prepareSegment(holding: fields.overflowCount + 4, in: .overflow)) == true
+  }
+
+  /// Sees to the segment that holds a list's bucket, one step at a time: the root grows before, in an operation
+  /// of its own.
+  ///
+  /// - Returns: Whether memory was allocated; then it has to be called again.
+  private mutating func prepareSegment(
+    holding index: Int, in list: HashFields.List
+  ) throws(RegionHeapError) -> Bool {
+    let segment = Segments.locate(index, base: HashFields.bucketBase).segment
+    if segment >= fields.segmentCapacity {
+      try growRoot(toHold: segment + 1)
+      return true
+    }
+    return try ensureSegment(holding: index, in: list)
   }
 
   /// Joins the last bucket with the one that it was split from if there are many for the entries.
@@ -30,15 +62,14 @@ extension HashEditor {
   ///
   /// - Returns: `nil` if the split has to wait for the next insertion.
   @usableFromInline
-  mutating func beginSplit(moving: Int) -> Int? {
+  mutating func beginSplit() -> Int? {
     let number = fields.bucketCount
     guard number < HashFields.largestCount else { return nil }
     // A split in the operation that allocates a segment would dirty too many pages at once.
-    let isNew = try? ensureSegment(holding: number, in: .buckets)
+    let isNew = try? prepareSegment(holding: number, in: .buckets)
     guard isNew == false else { return nil }
     let bucket = fields.offset(ofBucket: number, memory: memory.readable)
     memory.zero(bucket, count: HashBucket.headerSize)
-    guard extendChain(from: bucket, toHold: moving) else { return nil }
     return bucket
   }
 
@@ -81,46 +112,88 @@ extension HashEditor {
     }
   }
 
+  /// Splits a bucket. Whatever the new one needs beyond ten places, the old one's overflow buckets give: so
+  /// nothing is allocated, and no page is dirtied but those of the old chain and the new bucket.
   @inlinable
   mutating func split(_ hashOf: (_ reference: Int) -> UInt64) {
-    let readable = allocator.memory.readable
+    guard let target = beginSplit() else { return }
     let level = fields.level
     let source = fields.offset(
-      ofBucket: fields.bucketCount &- (1 &<< level), memory: readable)
-    var moving = 0
-    forEachPlace(from: source) { place, lane in
-      if HashBucket.moves(lane, level: level) { moving &+= 1 }
-      return false
-    }
-    guard let target = beginSplit(moving: moving) else { return }
+      ofBucket: fields.bucketCount &- (1 &<< level), memory: allocator.memory.readable)
     // Tags begin with another bit of the hash from every fourth level on.
     let isRetagged = (level &+ 1) & 3 == 0
-    var filler = HashFiller(bucket: target)
-    var remaining = 0
+    var filling = target
+    var remaining = moveTen(from: source, to: filling, level, isRetagged, hashOf)
+    while remaining.moving > 0 {
+      filling = handOver(lastOf: source, to: filling)
+      remaining = moveTen(from: source, to: filling, level, isRetagged, hashOf)
+    }
+    if isRetagged {
+      forEachPlace(from: source) { place, _ in
+        let tag = HashBucket.tag(of: hashOf(place.reference), level: level &+ 1)
+        fields.set(
+          place.place, tag: tag, reference: place.reference, at: place.bucket, allocator.memory)
+        return false
+      }
+    }
+    trimChain(from: source, toHold: remaining.staying)
+    fields.bucketCount &+= 1
+    storeBucketCount()
+  }
+
+  /// Moves as many entries as an empty bucket holds there. The others close up, so that buckets at the chain's
+  /// end become empty.
+  ///
+  /// - Returns: How many are left in the chain.
+  @inlinable
+  func moveTen(
+    from source: Int, to target: Int, _ level: Int, _ isRetagged: Bool,
+    _ hashOf: (_ reference: Int) -> UInt64
+  ) -> (moving: Int, staying: Int) {
+    var count = 0
+    var moving = 0
+    var staying = 0
     forEachPlace(from: source) { place, lane in
-      let tag =
-        isRetagged ? HashBucket.tag(of: hashOf(place.reference), level: level &+ 1) : lane
-      if HashBucket.moves(lane, level: level) {
-        filler.add(tag: tag, reference: place.reference, fields, allocator.memory)
+      let isMoving = HashBucket.moves(lane, level: level)
+      if isMoving, count < HashBucket.placeCount {
+        let tag =
+          isRetagged ? HashBucket.tag(of: hashOf(place.reference), level: level &+ 1) : lane
+        fields.set(count, tag: tag, reference: place.reference, at: target, allocator.memory)
         HashBucket.clear(place.place, at: place.bucket, allocator.memory)
-      } else {
-        remaining &+= 1
-        // What stays closes up, so that buckets at the chain's end become empty.
-        if let earlier = freePlace(from: source, before: place.bucket) {
-          fields.set(
-            earlier.place, tag: tag, reference: place.reference, at: earlier.bucket,
-            allocator.memory)
-          HashBucket.clear(place.place, at: place.bucket, allocator.memory)
-        } else if isRetagged {
-          fields.set(
-            place.place, tag: tag, reference: place.reference, at: place.bucket, allocator.memory)
-        }
+        count &+= 1
+        return false
+      }
+      if isMoving { moving &+= 1 } else { staying &+= 1 }
+      if let earlier = freePlace(from: source, before: place.bucket) {
+        fields.set(
+          earlier.place, tag: lane, reference: place.reference, at: earlier.bucket,
+          allocator.memory)
+        HashBucket.clear(place.place, at: place.bucket, allocator.memory)
       }
       return false
     }
-    trimChain(from: source, toHold: remaining)
-    fields.bucketCount &+= 1
-    finishResize()
+    return (moving, staying)
+  }
+
+  /// Takes the last bucket, which is empty, off one chain and puts it behind the last of another.
+  ///
+  /// - Returns: Where it is.
+  @usableFromInline
+  func handOver(lastOf start: Int, to end: Int) -> Int {
+    let readable = memory.readable
+    var before = start
+    var number = HashBucket.link(start, readable)
+    var steps = fields.overflowCount
+    var last = fields.next(number, &steps, readable)
+    while HashBucket.link(last, readable) != 0 {
+      before = last
+      number = HashBucket.link(last, readable)
+      last = fields.next(number, &steps, readable)
+    }
+    HashBucket.setLink(0, before, memory)
+    memory.zero(last, count: HashBucket.headerSize)
+    HashBucket.setLink(number, end, memory)
+    return last
   }
 
   /// A free place in a chain's buckets before one of them.
@@ -135,9 +208,6 @@ extension HashEditor {
     }
     return nil
   }
-
-  @usableFromInline
-  func finishResize() { storeBucketCount() }
 
   /// Gives those overflow buckets of a chain back that lie behind the first `count` places.
   @usableFromInline
@@ -195,7 +265,7 @@ extension HashEditor {
     }
     dropEmpty(behind: source)
     fields.bucketCount = number
-    finishResize()
+    storeBucketCount()
     releaseSegment(after: number, in: .buckets)
   }
 

@@ -11,7 +11,7 @@ struct HashEditor {
   @usableFromInline var memory: MutableHeapMemory { allocator.memory }
 
   /// The average number of entries in a bucket that growth keeps up, times five.
-  @inlinable static var fullFiveBuckets: Int { 32 }
+  @inlinable static var fullFiveBuckets: Int { 30 }
   /// The one below which the table shrinks.
   @inlinable static var emptyBucket: Int { 3 }
 
@@ -27,6 +27,7 @@ struct HashEditor {
     allocator.memory.store(count, at: fields.header &+ HashFields.countOffset)
   }
 
+  @usableFromInline
   func storeBucketCount() {
     memory.store(fields.bucketCount, at: fields.header + HashFields.bucketCountOffset)
   }
@@ -92,7 +93,7 @@ struct HashEditor {
     return true
   }
 
-  private mutating func growRoot(toHold count: Int) throws(RegionHeapError) {
+  mutating func growRoot(toHold count: Int) throws(RegionHeapError) {
     let old = fields
     guard count > old.segmentCapacity else { return }
     let capacity = count + 4

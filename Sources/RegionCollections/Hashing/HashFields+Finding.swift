@@ -25,7 +25,17 @@ extension HashFields {
     if bucketCount == 0 { return nil }
     let number = bucket(of: hash)
     let tag = HashBucket.tag(of: hash, level: level(ofBucket: number))
-    var bucket = offset(ofBucket: number, memory: memory)
+    return find(tag, from: offset(ofBucket: number, memory: memory), in: memory, where: isWanted)
+  }
+
+  /// The same in the chain of a bucket that is known, with the tag of this hash there.
+  @inlinable
+  @inline(__always)
+  func find(
+    _ tag: UInt16, from first: Int, in memory: HeapMemory,
+    where isWanted: (_ reference: Int) -> Bool
+  ) -> HashPlace? {
+    var bucket = first
     var steps = overflowCount
     while true {
       var matches = HashBucket.matches(tag, at: bucket, memory)

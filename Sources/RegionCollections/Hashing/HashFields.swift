@@ -64,11 +64,13 @@ struct HashFields: Sendable {
   init(unchecked header: Int, stride: Int, in memory: HeapMemory) {
     self.header = header
     self.stride = stride
-    count = memory.loadInt(header &+ HashFields.countOffset)
-    bucketCount = memory.loadInt(header &+ HashFields.bucketCountOffset)
-    root = memory.loadInt(header &+ HashFields.rootOffset)
-    overflowCount = Int(memory.load(header &+ HashFields.overflowOffset, as: UInt32.self))
-    firstFree = Int(memory.load(header &+ HashFields.firstFreeOffset, as: UInt32.self))
+    let words: ContainerWords = memory.load(header)
+    count = words.first
+    bucketCount = words.second
+    root = words.third
+    let overflow = UInt64(bitPattern: Int64(words.fourth))
+    overflowCount = Int(overflow & 0xffff_ffff)
+    firstFree = Int(overflow &>> 32)
     segmentCapacity = root != 0 && memory.contains(root, count: 8) ? memory.loadInt(root) : 0
   }
 

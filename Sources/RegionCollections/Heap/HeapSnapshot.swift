@@ -1,5 +1,5 @@
 public import MemorySnapshots
-internal import Synchronization
+public import Synchronization
 
 /// A heap's content at one instant: the handles of the live heap read it as it was.
 ///
@@ -22,11 +22,13 @@ public final class HeapSnapshot: Sendable {
   let header: HeapHeader
   private let view = AtomicLazyReference<SnapshotView>()
   /// The view's first byte; zero without a view.
-  private let address = Atomic<UInt>(0)
+  @usableFromInline let address = Atomic<UInt>(0)
+  @usableFromInline let byteCount: Int
 
   init(_ snapshot: MemorySnapshot, _ header: HeapHeader) {
     memorySnapshot = snapshot
     self.header = header
+    byteCount = header.capacity
   }
 
   /// Maps the snapshot's memory, so that it can be read and is not given up.
@@ -49,22 +51,28 @@ public final class HeapSnapshot: Sendable {
   public func release() { memorySnapshot.release() }
 
   /// The memory as of the snapshot. Traps if it cannot be read.
-  @usableFromInline
+  @inlinable
+  @inline(__always)
   var memory: HeapMemory {
     // Acquiring: pairs with `open()`.
     var start = address.load(ordering: .acquiring)
-    if start == 0 {
-      do throws(RegionHeapError) {
-        try open()
-      } catch {
-        trap("the snapshot cannot be read: \(error)")
-      }
-      start = address.load(ordering: .acquiring)
-    }
+    if start == 0 { start = firstAddress() }
     guard let base = unsafe UnsafeRawPointer(bitPattern: start) else {
       trap("the view has no memory")
     }
-    return unsafe HeapMemory(base: base, byteCount: header.capacity)
+    return unsafe HeapMemory(base: base, byteCount: byteCount)
+  }
+
+  /// The address of a snapshot that was not read before.
+  @usableFromInline
+  @inline(never)
+  func firstAddress() -> UInt {
+    do throws(RegionHeapError) {
+      try open()
+    } catch {
+      trap("the snapshot cannot be read: \(error)")
+    }
+    return address.load(ordering: .acquiring)
   }
 
   var directory: Directory { Directory(header) }
@@ -75,6 +83,7 @@ extension HeapSnapshot {
   @inlinable
   // A coroutine, not a getter: for `try heap.makeSnapshot()[array]`, the compiler (Swift 6.3) fails on a getter.
   public subscript<Element>(array: RegionArray<Element>) -> RegionArray<Element>.Reader {
+    @inline(__always)
     @_lifetime(borrow self)
     _read { yield RegionArray<Element>.Reader(array, in: memory, of: self) }
   }

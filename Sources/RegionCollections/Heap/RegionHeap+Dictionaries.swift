@@ -59,6 +59,7 @@ extension HeapSnapshot {
   public subscript<Key, Value>(
     dictionary: RegionDictionary<Key, Value>
   ) -> RegionDictionary<Key, Value>.Reader {
+    @inline(__always)
     @_lifetime(borrow self)
     _read { yield RegionDictionary<Key, Value>.Reader(dictionary, in: memory, of: self) }
   }

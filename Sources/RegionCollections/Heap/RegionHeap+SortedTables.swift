@@ -58,6 +58,7 @@ extension HeapSnapshot {
   /// The sorted table as of the snapshot. Traps if the handle is of none that there was.
   @inlinable
   public subscript(table: RegionSortedTable) -> RegionSortedTable.Reader {
+    @inline(__always)
     @_lifetime(borrow self)
     _read { yield RegionSortedTable.Reader(table, in: memory, of: self) }
   }

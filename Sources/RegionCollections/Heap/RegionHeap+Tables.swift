@@ -57,6 +57,7 @@ extension HeapSnapshot {
   /// The table as of the snapshot. Traps if the handle is of none that there was.
   @inlinable
   public subscript(table: RegionTable) -> RegionTable.Reader {
+    @inline(__always)
     @_lifetime(borrow self)
     _read { yield RegionTable.Reader(table, in: memory, of: self) }
   }

@@ -18,6 +18,7 @@ struct HeapMemory: @unchecked Sendable {
 
   /// - Parameter base: Readable for `byteCount` bytes, for as long as this or a copy is used.
   @inlinable
+  @inline(__always)
   @unsafe
   init(base: UnsafeRawPointer, byteCount: Int) {
     unsafe self.base = base
@@ -26,6 +27,7 @@ struct HeapMemory: @unchecked Sendable {
 
   /// Whether `count` bytes from `offset` on are inside.
   @inlinable
+  @inline(__always)
   func contains(_ offset: Int, count: Int) -> Bool {
     // An offset below zero is a large number without its sign.
     count >= 0 && count <= byteCount
@@ -33,12 +35,14 @@ struct HeapMemory: @unchecked Sendable {
   }
 
   @inlinable
+  @inline(__always)
   func check(_ offset: Int, count: Int) {
     if !contains(offset, count: count) { trapOutside(offset, count, byteCount) }
   }
 
   /// The value at `offset`, of any alignment.
   @inlinable
+  @inline(__always)
   func load<Value: BitwiseCopyable>(_ offset: Int, as type: Value.Type = Value.self) -> Value {
     check(offset, count: MemoryLayout<Value>.size)
     return unsafe base.loadUnaligned(fromByteOffset: offset, as: Value.self)
@@ -46,10 +50,12 @@ struct HeapMemory: @unchecked Sendable {
 
   /// A count or an offset: eight bytes, little-endian as the machine.
   @inlinable
+  @inline(__always)
   func loadInt(_ offset: Int) -> Int { load(offset, as: Int.self) }
 
   /// Bytes, for as long as `owner` lends the memory.
   @inlinable
+  @inline(__always)
   @_lifetime(copy owner)
   func bytes<Owner: ~Copyable & ~Escapable>(
     at offset: Int, count: Int, of owner: borrowing Owner
@@ -72,6 +78,7 @@ struct HeapMemory: @unchecked Sendable {
   }
 
   @inlinable
+  @inline(__always)
   func checkElements<Element: BitwiseCopyable>(
     at offset: Int, count: Int, as type: Element.Type
   ) {
@@ -85,11 +92,49 @@ struct HeapMemory: @unchecked Sendable {
 
   /// Calls `body` with bytes that must not escape.
   @inlinable
+  @inline(__always)
   func withBytes<Result, Failure: Error>(
     at offset: Int, count: Int, _ body: (RawSpan) throws(Failure) -> Result
   ) throws(Failure) -> Result {
     check(offset, count: count)
     return try body(unsafe RawSpan(_unsafeStart: base + offset, byteCount: count))
+  }
+
+  /// How many of `count` words in ascending order, `stride` bytes apart, are less than `word`. Between 0 and
+  /// `count`, whatever their order is.
+  ///
+  /// Nothing branches on a word: a branch would be mispredicted half of the time, and the words of the last few
+  /// cache lines are loaded at the same time instead of one after another.
+  @inlinable
+  @inline(__always)
+  func countLess(than word: UInt64, at offset: Int, stride: Int, count: Int) -> Int {
+    checkWords(at: offset, stride: stride, count: count)
+    var result = 0
+    var left = count
+    while left > 48 {
+      let half = left &>> 1
+      let middle = unsafe base.loadUnaligned(
+        fromByteOffset: offset &+ (result &+ half &- 1) &* stride, as: UInt64.self)
+      result &+= middle < word ? half : 0
+      left &-= half
+    }
+    var less = 0
+    var position = offset &+ result &* stride
+    for _ in 0..<left {
+      let next = unsafe base.loadUnaligned(fromByteOffset: position, as: UInt64.self)
+      less &+= next < word ? 1 : 0
+      position &+= stride
+    }
+    return result &+ less
+  }
+
+  @inlinable
+  @inline(__always)
+  func checkWords(at offset: Int, stride: Int, count: Int) {
+    // The last word reaches beyond its stride if that is less than eight.
+    let (byteCount, overflows) = max(count, 0).multipliedReportingOverflow(by: max(stride, 8))
+    if overflows { trapOutside(offset, count, self.byteCount) }
+    check(offset, count: byteCount)
   }
 
   /// Whether two ranges hold the same bytes.

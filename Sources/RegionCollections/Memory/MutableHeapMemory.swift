@@ -17,21 +17,26 @@ struct MutableHeapMemory: @unchecked Sendable {
 
   /// The reading half.
   @inlinable
+  @inline(__always)
   var readable: HeapMemory { unsafe HeapMemory(base: base, byteCount: byteCount) }
 
   @inlinable
+  @inline(__always)
   func check(_ offset: Int, count: Int) { readable.check(offset, count: count) }
 
   @inlinable
+  @inline(__always)
   func load<Value: BitwiseCopyable>(_ offset: Int, as type: Value.Type = Value.self) -> Value {
     readable.load(offset, as: type)
   }
 
   @inlinable
+  @inline(__always)
   func loadInt(_ offset: Int) -> Int { readable.loadInt(offset) }
 
   /// Stores a value at `offset`, of any alignment. Padding bytes are stored as they happen to be.
   @inlinable
+  @inline(__always)
   func store<Value: BitwiseCopyable>(_ value: Value, at offset: Int) {
     check(offset, count: MemoryLayout<Value>.size)
     unsafe base.storeBytes(of: value, toByteOffset: offset, as: Value.self)
@@ -47,6 +52,7 @@ struct MutableHeapMemory: @unchecked Sendable {
 
   /// Copies bytes into the heap; they may come from it.
   @inlinable
+  @inline(__always)
   func copy(_ bytes: RawSpan, to target: Int) {
     check(target, count: bytes.byteCount)
     unsafe bytes.withUnsafeBytes { source in
@@ -83,6 +89,7 @@ struct MutableHeapMemory: @unchecked Sendable {
   /// An element's address, for an access that lasts no longer than the accessor. Traps if `offset` has
   /// not its alignment.
   @inlinable
+  @inline(__always)
   @unsafe
   func address<Element: BitwiseCopyable>(
     at offset: Int, as type: Element.Type

@@ -49,9 +49,8 @@ extension RegionSortedTable {
     func find(_ key: RawSpan) -> SortedRecord? {
       if fields.root == 0 { return nil }
       let head = SortedNode.head(of: key)
-      let leaf = fields.leaf(key, head, memory)
-      let (position, isFound) = leaf.position(of: key, head)
-      return isFound ? leaf.record(position) : nil
+      let (leaf, position, isFound) = fields.find(key, head, memory)
+      return isFound ? SortedNode(unchecked: leaf, memory).record(position) : nil
     }
 
     /// Calls `body` with each entry's bytes in the order of the keys: those from `lower` on, and before

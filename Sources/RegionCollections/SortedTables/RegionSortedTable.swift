@@ -50,10 +50,11 @@ struct SortedFields: Sendable {
   @inlinable
   init(unchecked header: Int, in memory: HeapMemory) {
     self.header = header
-    count = memory.loadInt(header &+ 32)
-    root = memory.loadInt(header &+ 40)
-    depth = memory.loadInt(header &+ 48)
-    nodeCount = memory.loadInt(header &+ 56)
+    let words: ContainerWords = memory.load(header)
+    count = words.first
+    root = words.second
+    depth = words.third
+    nodeCount = words.fourth
   }
 
   @inlinable
@@ -70,8 +71,23 @@ struct SortedFields: Sendable {
     memory.store(nodeCount, at: header + 56)
   }
 
+  /// The leaf that a key belongs to, the first slot there whose key is not before it, and whether it is that
+  /// key.
+  ///
+  /// Numbers alone: a node that is returned is written to the stack and read back in other pieces, which waits
+  /// for all that went before.
+  @inlinable
+  func find(
+    _ key: RawSpan, _ head: UInt64, _ memory: HeapMemory
+  ) -> (leaf: Int, position: Int, isFound: Bool) {
+    let leaf = leaf(key, head, memory).offset
+    let (position, isFound) = SortedNode.position(of: key, head, in: leaf, memory)
+    return (leaf, position, isFound)
+  }
+
   /// The leaf that a key belongs to.
   @inlinable
+  @inline(__always)
   func leaf(_ key: RawSpan, _ head: UInt64, _ memory: HeapMemory) -> SortedNode {
     var node = SortedNode(root, isLeaf: depth == 1, memory)
     var level = depth

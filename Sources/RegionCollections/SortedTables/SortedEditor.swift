@@ -23,8 +23,8 @@ struct SortedEditor {
   ) throws(RegionHeapError) -> Bool {
     if fields.root == 0 { try start() }
     let head = SortedNode.head(of: key)
-    let leaf = fields.leaf(key, head, memory.readable)
-    let (position, isFound) = leaf.position(of: key, head)
+    let (offset, position, isFound) = fields.find(key, head, memory.readable)
+    let leaf = SortedNode(unchecked: offset, memory.readable)
     if isFound, overwrite(leaf.record(position), with: value) { return true }
     let record = try SortedEntry(value, key, in: allocator)
     let room = isFound ? leaf.location(position).size : -SortedNode.slotSize

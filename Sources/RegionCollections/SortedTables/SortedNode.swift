@@ -32,6 +32,7 @@ struct SortedNode {
 
   /// Reads a node's header. Traps if it is none of the kind.
   @inlinable
+  @inline(__always)
   init(_ offset: Int, isLeaf: Bool, _ memory: HeapMemory) {
     self.init(unchecked: offset, memory)
     if self.isLeaf != isLeaf || !isPlausible {
@@ -40,6 +41,7 @@ struct SortedNode {
   }
 
   @inlinable
+  @inline(__always)
   init(unchecked offset: Int, _ memory: HeapMemory) {
     self.offset = offset
     self.memory = memory
@@ -51,6 +53,7 @@ struct SortedNode {
   }
 
   @inlinable
+  @inline(__always)
   var isPlausible: Bool {
     slotsEnd <= start && start <= SortedNode.size && garbage <= SortedNode.size &- start
       && memory.contains(offset, count: SortedNode.size) && (isLeaf || count > 0)
@@ -73,6 +76,7 @@ struct SortedNode {
 
   /// Where the record is in the node, whether it is outlined, and its size.
   @inlinable
+  @inline(__always)
   func location(_ position: Int) -> (start: Int, isOutlined: Bool, size: Int) {
     let word: UInt32 = memory.load(slot(position) &+ 8)
     return (
@@ -109,6 +113,7 @@ struct SortedNode {
   }
 
   @inlinable
+  @inline(__always)
   func child(_ position: Int) -> Int {
     let record = record(position)
     if record.valueCount != 8 { trap("a sorted table's child is none: the heap is damaged") }
@@ -137,11 +142,29 @@ struct SortedNode {
     return memory.withBytes(at: record.key, count: record.keyCount) { $0.compareBytes(with: key) }
   }
 
+  /// The slots whose keys have the same first eight bytes as `key`, from slot `first` on; empty, where they
+  /// would be, if there are none.
+  @inlinable
+  @inline(__always)
+  func slots(from first: Int, _ head: UInt64) -> Range<Int> {
+    let rest = max(count &- first, 0)
+    let less = memory.countLess(
+      than: head, at: slot(first), stride: SortedNode.slotSize, count: rest)
+    let start = first &+ less
+    guard less < rest, self.head(start) == head else { return start..<start }
+    guard head < .max else { return start..<first &+ rest }
+    let notGreater = memory.countLess(
+      than: head &+ 1, at: slot(start), stride: SortedNode.slotSize, count: rest &- less)
+    return start..<start &+ notGreater
+  }
+
   /// The first slot whose key is not before `key`, and whether it is that key.
   @inlinable
+  @inline(__always)
   func position(of key: RawSpan, _ head: UInt64) -> (position: Int, isFound: Bool) {
-    var low = 0
-    var high = count
+    let slots = slots(from: 0, head)
+    var low = slots.lowerBound
+    var high = slots.upperBound
     while low < high {
       let middle = (low &+ high) &>> 1
       let order = compare(middle, with: key, head)
@@ -151,11 +174,22 @@ struct SortedNode {
     return (low, false)
   }
 
+  /// The same in the node at an offset, which was checked.
+  @inlinable
+  @inline(never)
+  static func position(
+    of key: RawSpan, _ head: UInt64, in offset: Int, _ memory: HeapMemory
+  ) -> (position: Int, isFound: Bool) {
+    SortedNode(unchecked: offset, memory).position(of: key, head)
+  }
+
   /// The slot of the child that a key belongs to.
   @inlinable
+  @inline(__always)
   func childPosition(_ key: RawSpan, _ head: UInt64) -> Int {
-    var low = 1
-    var high = count
+    let slots = slots(from: 1, head)
+    var low = slots.lowerBound
+    var high = slots.upperBound
     while low < high {
       let middle = (low &+ high) &>> 1
       if compare(middle, with: key, head) <= 0 { low = middle &+ 1 } else { high = middle }

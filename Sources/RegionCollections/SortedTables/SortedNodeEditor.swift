@@ -3,6 +3,7 @@ struct SortedNodeEditor {
   let offset: Int
   let memory: MutableHeapMemory
 
+  @inline(__always)
   var node: SortedNode { SortedNode(unchecked: offset, memory.readable) }
 
   /// Makes a node without slots.
@@ -12,15 +13,21 @@ struct SortedNodeEditor {
     memory.store(UInt16(SortedNode.size), at: offset + 4)
   }
 
+  @inline(__always)
   private func set(count: Int, start: Int, garbage: Int) {
-    memory.store(UInt16(truncatingIfNeeded: count), at: offset + 2)
-    memory.store(UInt16(truncatingIfNeeded: start), at: offset + 4)
-    memory.store(UInt16(truncatingIfNeeded: garbage), at: offset + 6)
+    // As one word, as it is read: a word that was stored in parts is read when all of them have reached the
+    // cache, and everything waits until then.
+    let kind: UInt16 = memory.load(offset)
+    memory.store(
+      UInt64(kind) | UInt64(UInt16(truncatingIfNeeded: count)) << 16
+        | UInt64(UInt16(truncatingIfNeeded: start)) << 32
+        | UInt64(UInt16(truncatingIfNeeded: garbage)) << 48, at: offset)
   }
 
   func setNext(_ next: Int) { memory.store(next, at: offset + 8) }
   func setPrevious(_ previous: Int) { memory.store(previous, at: offset + 16) }
 
+  @inline(__always)
   private func write(slot position: Int, head: UInt64, start: Int, isOutlined: Bool, size: Int) {
     let slot = node.slot(position)
     memory.store(head, at: slot)
@@ -30,6 +37,7 @@ struct SortedNodeEditor {
   }
 
   /// Room for a record and for so many more slots. The node has it, if not in one piece.
+  @inline(__always)
   private func makeRoom(_ size: Int, slots: Int) -> Int {
     var node = node
     if node.start - node.slotsEnd < size + slots * SortedNode.slotSize {

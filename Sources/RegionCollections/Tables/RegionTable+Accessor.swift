@@ -5,23 +5,29 @@ extension RegionTable {
   @safe
   public struct Accessor: ~Copyable, ~Escapable {
     @usableFromInline let allocator: Allocator
-    @usableFromInline var fields: HashFields
+    /// Where the table's fields are: they are read when they are needed. An accessor with copies of them would
+    /// be written to the stack and read back in other pieces, which makes each access wait for the one before.
+    @usableFromInline let header: Int
 
     @inlinable
+    @inline(__always)
     @_lifetime(immortal)
     init(_ table: RegionTable, in allocator: Allocator) {
       self.allocator = allocator
-      fields = table.fields(in: allocator.memory.readable)
+      header = table.header(in: allocator.memory.readable)
     }
 
-    @inlinable
+    @inlinable @inline(__always)
     var memory: HeapMemory { allocator.memory.readable }
+
+    @inlinable @inline(__always)
+    var fields: HashFields { HashFields(at: header, stride: 0, in: memory) }
 
     /// The reading half. Not public: what lends the accessor does not bound it.
     @inlinable
     var reader: Reader {
       @_lifetime(borrow self)
-      get { Reader(fields: fields, in: memory, of: self) }
+      get { Reader(at: header, in: memory, of: self) }
     }
 
     /// How many entries there are.
@@ -40,6 +46,7 @@ extension RegionTable {
     ///
     /// - Complexity: O(bytes of the key) on average.
     @inlinable
+    @inline(__always)
     public func withBytes<Result, Failure: Error>(
       forKey key: RawSpan, _ body: (RawSpan) throws(Failure) -> Result
     ) throws(Failure) -> Result? {
@@ -67,13 +74,7 @@ extension RegionTable {
     public mutating func updateValue(
       _ value: RawSpan, forKey key: RawSpan
     ) throws(RegionHeapError) -> Bool {
-      let hash = RegionHash.hash(key, seed: HashFields.seed(of: memory))
-      if let found = TableEntry.find(key, hash: hash, fields, memory) {
-        try replace(found.entry, at: found.place, with: value, key)
-        return true
-      }
-      try insert(value, key, hash)
-      return false
+      try RegionTable.update(value, forKey: key, header, allocator)
     }
   }
 }

@@ -1,7 +1,24 @@
-extension RegionTable.Accessor {
-  /// A new entry's block with its key and value, which nothing refers to yet.
+extension RegionTable {
+  /// Gives a key a value. Returns whether it had one.
   @usableFromInline
-  func makeEntry(_ value: RawSpan, _ key: RawSpan) throws(RegionHeapError) -> TableEntry {
+  static func update(
+    _ value: RawSpan, forKey key: RawSpan, _ header: Int, _ allocator: Allocator
+  ) throws(RegionHeapError) -> Bool {
+    let memory = allocator.memory.readable
+    let hash = RegionHash.hash(key, seed: HashFields.seed(of: memory))
+    let fields = HashFields(at: header, stride: 0, in: memory)
+    if let found = TableEntry.find(key, hash: hash, fields, memory) {
+      try replace(found.entry, at: found.place, with: value, key, fields, allocator)
+      return true
+    }
+    try insert(value, key, hash, fields, allocator)
+    return false
+  }
+
+  /// A new entry's block with its key and value, which nothing refers to yet.
+  private static func makeEntry(
+    _ value: RawSpan, _ key: RawSpan, _ allocator: Allocator
+  ) throws(RegionHeapError) -> TableEntry {
     let largest = Int(UInt32.max)
     guard key.byteCount <= largest, value.byteCount <= largest else {
       throw RegionHeapError(
@@ -21,10 +38,9 @@ extension RegionTable.Accessor {
     return entry
   }
 
-  @usableFromInline
-  @_lifetime(self: copy self)
-  mutating func replace(
-    _ entry: TableEntry, at place: HashPlace, with value: RawSpan, _ key: RawSpan
+  private static func replace(
+    _ entry: TableEntry, at place: HashPlace, with value: RawSpan, _ key: RawSpan,
+    _ fields: HashFields, _ allocator: Allocator
   ) throws(RegionHeapError) {
     let needed = TableEntry.headerSize + entry.keyCount + value.byteCount
     if value.byteCount == entry.valueCount
@@ -36,18 +52,20 @@ extension RegionTable.Accessor {
       allocator.memory.copy(value, to: new.valueOffset)
       return
     }
-    let new = try makeEntry(value, key)
+    let new = try makeEntry(value, key, allocator)
     HashEditor(fields, in: allocator).replace(place, reference: new.reference)
     allocator.deallocate(entry.offset)
   }
 
-  @usableFromInline
-  @_lifetime(self: copy self)
-  mutating func insert(
-    _ value: RawSpan, _ key: RawSpan, _ hash: UInt64
+  private static func insert(
+    _ value: RawSpan, _ key: RawSpan, _ hash: UInt64, _ fields: HashFields,
+    _ allocator: Allocator
   ) throws(RegionHeapError) {
     var editor = HashEditor(fields, in: allocator)
-    let entry = try makeEntry(value, key)
+    let byteCount = TableEntry.headerSize + key.byteCount + value.byteCount
+    let slab = allocator.currentSlab(holding: byteCount)
+    let entry = try makeEntry(value, key, allocator)
+    let isOfNewSlab = allocator.currentSlab(holding: byteCount) != slab
     let place: HashPlace
     let isNewBucket: Bool
     do throws(RegionHeapError) {
@@ -57,14 +75,16 @@ extension RegionTable.Accessor {
       throw error
     }
     editor.fill(place, hash: hash, reference: entry.reference)
-    // What dirties a page for room leaves the split to the next insertion.
-    if !isNewBucket {
-      let memory = memory
+    // What dirties pages for room leaves the split to the next insertion.
+    if !isNewBucket, !isOfNewSlab || editor.isOverdue {
+      let memory = allocator.memory.readable
       let seed = HashFields.seed(of: memory)
       editor.growIfFull { TableEntry($0, memory).hash(seed: seed, memory) }
     }
-    fields = editor.fields
   }
+}
+
+extension RegionTable.Accessor {
 
   /// Removes the entry of a key.
   ///
@@ -76,12 +96,12 @@ extension RegionTable.Accessor {
     let memory = memory
     let seed = HashFields.seed(of: memory)
     let hash = RegionHash.hash(key, seed: seed)
+    let fields = fields
     guard let found = TableEntry.find(key, hash: hash, fields, memory) else { return false }
     var editor = HashEditor(fields, in: allocator)
     editor.clear(found.place)
     allocator.deallocate(found.entry.offset)
     editor.shrinkIfEmpty { TableEntry($0, memory).hash(seed: seed, memory) }
-    fields = editor.fields
     return true
   }
 
@@ -90,7 +110,7 @@ extension RegionTable.Accessor {
   /// - Complexity: O(entries).
   @_lifetime(self: copy self)
   public mutating func removeAll() {
-    TableRemoval.removeEntries(of: &fields, from: allocator)
+    TableRemoval.removeEntries(of: fields, from: allocator)
   }
 }
 
@@ -98,20 +118,19 @@ extension RegionTable.Accessor {
 enum TableRemoval {
   /// - Parameter offset: Of a table's checked header.
   static func remove(at offset: Int, from allocator: Allocator) {
-    var fields = HashFields(at: offset, stride: 0, in: allocator.memory.readable)
-    removeEntries(of: &fields, from: allocator)
+    let fields = HashFields(at: offset, stride: 0, in: allocator.memory.readable)
+    removeEntries(of: fields, from: allocator)
     ContainerHeader.invalidate(offset, in: allocator.memory)
     allocator.deallocate(offset)
   }
 
-  static func removeEntries(of fields: inout HashFields, from allocator: Allocator) {
+  static func removeEntries(of fields: HashFields, from allocator: Allocator) {
     var cursor = HashCursor(fields)
     while let reference = cursor.next(in: allocator.memory.readable) {
       allocator.deallocate(reference << 4)
     }
     var editor = HashEditor(fields, in: allocator)
     editor.reset()
-    fields = editor.fields
   }
 }
 
@@ -126,6 +145,6 @@ extension RegionTable {
 
   /// Removes the table with its entries.
   static func remove(_ table: RegionTable, from allocator: Allocator) {
-    TableRemoval.remove(at: table.fields(in: allocator.memory.readable).header, from: allocator)
+    TableRemoval.remove(at: table.header(in: allocator.memory.readable), from: allocator)
   }
 }

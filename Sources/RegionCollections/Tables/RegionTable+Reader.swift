@@ -3,24 +3,28 @@ extension RegionTable {
   @safe
   public struct Reader: ~Escapable {
     @usableFromInline let memory: HeapMemory
-    @usableFromInline let fields: HashFields
+    @usableFromInline let header: Int
+
+    @inlinable @inline(__always)
+    var fields: HashFields { HashFields(at: header, stride: 0, in: memory) }
 
     @inlinable
+    @inline(__always)
     @_lifetime(borrow owner)
     init<Owner: ~Copyable & ~Escapable>(
       _ table: RegionTable, in memory: HeapMemory, of owner: borrowing Owner
     ) {
       self.memory = memory
-      fields = table.fields(in: memory)
+      header = table.header(in: memory)
     }
 
     @inlinable
     @_lifetime(borrow owner)
     init<Owner: ~Copyable & ~Escapable>(
-      fields: HashFields, in memory: HeapMemory, of owner: borrowing Owner
+      at header: Int, in memory: HeapMemory, of owner: borrowing Owner
     ) {
       self.memory = memory
-      self.fields = fields
+      self.header = header
     }
 
     /// How many entries there are.
@@ -35,6 +39,7 @@ extension RegionTable {
     ///
     /// - Complexity: O(bytes of the key) on average.
     @inlinable
+    @inline(__always)
     @_lifetime(copy self)
     public func bytes(forKey key: RawSpan) -> RawSpan? {
       guard let entry = find(key) else { return nil }
@@ -66,11 +71,17 @@ extension RegionTable {
     }
   }
 
+  /// Where the table is. Traps if the handle is of none in this memory.
+  @inlinable
+  @inline(__always)
+  func header(in memory: HeapMemory) -> Int {
+    ContainerHeader.check(handle, .table, values: .none, in: memory)
+  }
+
   /// The fields of the table. Traps if the handle is of none in this memory.
   @inlinable
   @inline(__always)
   func fields(in memory: HeapMemory) -> HashFields {
-    HashFields(
-      at: ContainerHeader.check(handle, .table, values: .none, in: memory), stride: 0, in: memory)
+    HashFields(at: header(in: memory), stride: 0, in: memory)
   }
 }

@@ -7,7 +7,16 @@ struct Ratio: Sendable {
 
   init?(_ numerator: Series?, to denominator: Series?) {
     guard let numerator, let denominator else { return nil }
-    let ratios = zip(numerator.samples, denominator.samples).map { $0 / $1 }
+    self.init(zip(numerator.samples, denominator.samples).map { $0 / $1 })
+  }
+
+  /// A quantity by itself.
+  init?(_ series: Series?) {
+    guard let series else { return nil }
+    self.init(series.samples)
+  }
+
+  private init?(_ ratios: [Double]) {
     guard let lowest = ratios.min(), let highest = ratios.max() else { return nil }
     self.median = ratios.median
     self.lowest = lowest

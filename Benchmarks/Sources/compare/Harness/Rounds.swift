@@ -28,7 +28,7 @@ struct Rounds {
               value.sample,
               to: SeriesKey(
                 scenario: scenario, condition: value.condition ?? condition,
-                peer: contestant.name, metric: value.metric))
+                peer: value.peer ?? contestant.name, metric: value.metric))
           }
         } catch {
           failed.insert(contestant.name)
@@ -47,10 +47,20 @@ protocol Named {
 
 /// What one peer measured in one round.
 struct Samples {
-  private(set) var values: [(condition: String?, metric: String, sample: Double)] = []
+  struct Sample {
+    var condition: String?
+    var peer: String?
+    var metric: String
+    var sample: Double
+  }
 
-  /// Adds a sample; the condition is that of the rounds unless another is given.
-  mutating func add(_ sample: Double, _ metric: String, condition: String? = nil) {
-    values.append((condition, metric, sample))
+  private(set) var values: [Sample] = []
+
+  /// Adds a sample; the condition is that of the rounds unless another is given, and the peer the one that
+  /// is measured unless it does the same in two ways.
+  mutating func add(
+    _ sample: Double, _ metric: String, condition: String? = nil, peer: String? = nil
+  ) {
+    values.append(Sample(condition: condition, peer: peer, metric: metric, sample: sample))
   }
 }

@@ -1,11 +1,13 @@
-/// A figure to reach: one peer's cost as a share of another's, in the same run.
+/// A figure to reach: one peer's cost as a share of another's, in the same run; or a quantity by itself.
 struct Figure: Sendable {
   var title: String
   var limit: Double
   var numerator: SeriesKey
-  var denominator: SeriesKey
+  var denominator: SeriesKey?
 
-  init(_ title: String, atMost limit: Double, _ numerator: SeriesKey, per denominator: SeriesKey) {
+  init(
+    _ title: String, atMost limit: Double, _ numerator: SeriesKey, per denominator: SeriesKey? = nil
+  ) {
     self.title = title
     self.limit = limit
     self.numerator = numerator

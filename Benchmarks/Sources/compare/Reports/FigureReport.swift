@@ -17,7 +17,9 @@ struct FigureReport {
     verdicts =
       Figure.all.compactMap { figure in
         guard
-          let ratio = Ratio(measurements[figure.numerator], to: measurements[figure.denominator])
+          let ratio = figure.denominator.map({
+            Ratio(measurements[figure.numerator], to: measurements[$0])
+          }) ?? Ratio(measurements[figure.numerator])
         else { return nil }
         return Verdict(
           title: figure.title, limit: figure.limit, ratio: ratio.median, lowest: ratio.lowest,

@@ -7,7 +7,6 @@ struct ArrayMeasurements {
   static let span = "sum of an array through one span"
   static let element = "elements in random order, one access each"
   static let swift = "Swift's Array"
-  static let snapshot = "snapshot"
 
   func run(into measurements: inout Measurements) {
     let count = scale.of(10_000_000, quick: 200_000)
@@ -25,7 +24,7 @@ struct ArrayMeasurements {
         [
           (CollectionsScenario.regionHeap, count, { sumSpan(heap, numbers) }),
           (Self.swift, count, { sum(plain.span) }),
-          (Self.snapshot, count, { sum(past[numbers].span) }),
+          (CollectionsScenario.snapshot, count, { sum(past[numbers].span) }),
         ])
       try measure(
         Self.element, into: &measurements,
@@ -35,7 +34,11 @@ struct ArrayMeasurements {
             { sumElements(heap, numbers, order) }
           ),
           (Self.swift, order.count, { order.reduce(0) { $0 &+ plain[$1] } }),
-          (Self.snapshot, order.count, { order.reduce(0) { $0 &+ past[numbers][$1] } }),
+          (CollectionsScenario.snapshot, order.count, { sumElements(past, numbers, order) }),
+          (
+            CollectionsScenario.snapshotReaders, order.count,
+            { order.reduce(0) { $0 &+ past[numbers][$1] } }
+          ),
         ])
     } catch {
       measurements.markUnavailable(
@@ -55,6 +58,16 @@ struct ArrayMeasurements {
   ) -> Int {
     var sum = 0
     for index in order { sum &+= heap[numbers][index] }
+    return sum
+  }
+
+  @inline(never)
+  private func sumElements(
+    _ past: HeapSnapshot, _ numbers: RegionArray<Int>, _ order: [Int]
+  ) -> Int {
+    let reader = past[numbers]
+    var sum = 0
+    for index in order { sum &+= reader[index] }
     return sum
   }
 

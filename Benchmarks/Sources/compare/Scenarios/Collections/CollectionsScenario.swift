@@ -3,17 +3,27 @@
 struct CollectionsScenario: Scenario {
   let name = "collections"
   let summary = "A heap in a region and its containers, beside malloc, Swift's and C++'s."
-  let metrics = [Self.time, Self.pages]
+  let metrics = [Self.time, Self.pages, Self.moved, Self.tail, Self.memory]
   let reference = Self.regionHeap
 
   static let scenario = "collections"
   static let time = "ns each"
   static let pages = "pages dirtied"
+  static let moved = "entries moved"
+  static let tail = "p99.99 / median"
+  static let memory = "memory / payload"
   static let regionHeap = "region heap"
+  static let snapshot = "snapshot"
+  /// Instead of one reader for all reads.
+  static let snapshotReaders = "snapshot, a reader for each"
 
   func run(_ scale: Scale, into measurements: inout Measurements) throws {
     AllocatorMeasurements(scale: scale).run(into: &measurements)
     ArrayMeasurements(scale: scale).run(into: &measurements)
+    DictionaryMeasurements(scale: scale).run(into: &measurements)
+    TableMeasurements(scale: scale).run(into: &measurements)
+    SortedTableMeasurements(scale: scale).run(into: &measurements)
+    CollectionGrowthMeasurements(scale: scale).run(into: &measurements)
   }
 }
 
