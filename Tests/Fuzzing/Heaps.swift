@@ -9,7 +9,9 @@ private struct Image {
   let original: [UInt8]
   let used: Int
   let header: HeapHeader
-  let handles: (RegionDictionary<Int, Int>, RegionTable, RegionSortedTable)
+  typealias Wide = InlineArray<12, Int>
+  let handles:
+    (RegionDictionary<Int, Int>, RegionDictionary<Int, Wide>, RegionTable, RegionSortedTable)
 
   var allocator: Allocator {
     Allocator(
@@ -37,21 +39,24 @@ private struct Image {
         }
         try directory.insert(
           "list \(number)", list.handle, .array, values: ElementType(RegionBytes.self),
-          keys: .none, type: "RegionBytes", in: allocator)
+          keys: .none, type: TypeName(RegionBytes.self), in: allocator)
       }
       let dictionary = try RegionDictionary<Int, Int>.make(in: allocator)
+      let wide = try RegionDictionary<Int, Wide>.make(in: allocator)
       let table = try RegionTable.make(in: allocator)
       let sorted = try RegionSortedTable.make(in: allocator)
       var values = RegionDictionary<Int, Int>.Accessor(dictionary, in: allocator)
+      var blocks = RegionDictionary<Int, Wide>.Accessor(wide, in: allocator)
       var entries = RegionTable.Accessor(table, in: allocator)
       var inOrder = RegionSortedTable.Accessor(sorted, in: allocator)
       for number in 0..<100 {
+        if number < 40 { try blocks.updateValue(Wide(repeating: number), forKey: number * 11) }
         try values.updateValue(number, forKey: number * 11)
         let value = String(repeating: "v", count: number * number % 200)
         try entries.updateValue(value, forKey: "key \(number)")
         try inOrder.updateValue(value, forKey: "key \(number * 37 % 100)")
       }
-      handles = (dictionary, table, sorted)
+      handles = (dictionary, wide, table, sorted)
       let block = try allocator.allocate(30_000)
       _ = try allocator.allocate(3000)
       allocator.deallocate(block)
@@ -109,7 +114,8 @@ private func readEverything(_ directory: Directory, _ memory: HeapMemory) {
   var sum = 0
   for place in directory.places(in: memory) {
     let found = try? directory.find(
-      place.name, .array, values: ElementType(RegionBytes.self), keys: .none, type: place.type,
+      place.name, .array, values: ElementType(RegionBytes.self), keys: .none,
+      type: TypeName(RegionBytes.self),
       in: memory)
     guard let handle = found ?? nil else { continue }
     let reader = RegionArray<RegionBytes>.Reader(RegionArray(handle), in: memory, of: directory)
@@ -122,9 +128,11 @@ private func readEverything(_ directory: Directory, _ memory: HeapMemory) {
 
 private func readTables(_ memory: HeapMemory) {
   var sum = 0
-  let (dictionary, table, sorted) = image.handles
+  let (dictionary, wide, table, sorted) = image.handles
   let values = RegionDictionary<Int, Int>.Reader(dictionary, in: memory, of: image)
   values.forEach { sum &+= $0 &+ $1 }
+  let blocks = RegionDictionary<Int, Image.Wide>.Reader(wide, in: memory, of: image)
+  blocks.forEach { sum &+= $0 &+ $1[11] }
   let entries = RegionTable.Reader(table, in: memory, of: image)
   entries.forEach { sum &+= $0.byteCount &+ $1.byteCount }
   let inOrder = RegionSortedTable.Reader(sorted, in: memory, of: image)
@@ -132,6 +140,7 @@ private func readTables(_ memory: HeapMemory) {
   inOrder.forEachReversed { sum &+= $0.byteCount &+ $1.byteCount }
   for number in 0..<100 {
     sum &+= values[number * 11] ?? 0
+    sum &+= blocks[number * 11]?[3] ?? 0
     sum &+= entries.string(forKey: "key \(number)")?.utf8.count ?? 0
     sum &+= inOrder.string(forKey: "key \(number)")?.utf8.count ?? 0
   }
@@ -139,11 +148,14 @@ private func readTables(_ memory: HeapMemory) {
 }
 
 private func writeTables(_ allocator: Allocator) {
-  let (dictionary, table, sorted) = image.handles
+  let (dictionary, wide, table, sorted) = image.handles
   var values = RegionDictionary<Int, Int>.Accessor(dictionary, in: allocator)
+  var blocks = RegionDictionary<Int, Image.Wide>.Accessor(wide, in: allocator)
   var entries = RegionTable.Accessor(table, in: allocator)
   var inOrder = RegionSortedTable.Accessor(sorted, in: allocator)
   for number in 0..<60 {
+    _ = try? blocks.updateValue(Image.Wide(repeating: number), forKey: number * 5)
+    _ = blocks.removeValue(forKey: number * 11)
     _ = try? values.updateValue(number, forKey: number * 5)
     _ = values.removeValue(forKey: number * 11)
     let value = String(repeating: "w", count: number * 7)

@@ -8,9 +8,10 @@ do {
   switch arguments.dropFirst().first {
   case "lua": try runLua()
   case "sqlite": try runSQLite()
+  case "temporaries": try readTemporaries()
   case "write": try writeHeap(to: arguments[2])
   case "read": try readHeap(from: arguments[2])
-  default: throw Wrong("usage: heap-scenarios lua | sqlite | write FILE | read FILE")
+  default: throw Wrong("usage: heap-scenarios lua | sqlite | temporaries | write FILE | read FILE")
   }
 } catch let missing as Missing {
   print("\(missing.sentence)")

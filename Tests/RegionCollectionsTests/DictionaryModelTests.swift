@@ -25,7 +25,7 @@ struct DictionaryModelTests {
 
   @Test("A dictionary holds what a model holds, now and in every snapshot", arguments: HeapMode.all)
   func model(mode: HeapMode) throws {
-    for seed in [5, UInt64.random(in: 1 << 32 ... .max)] {
+    for seed in LongRun.seeds(5) {
       print("seed \(seed)")
       var generator = SeededGenerator(seed: seed)
       var heap = try RegionHeap(byteCount: 8 << 20, options: mode.options)

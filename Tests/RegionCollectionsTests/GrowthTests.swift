@@ -1,4 +1,3 @@
-import Foundation
 import MemorySnapshots
 import Testing
 
@@ -7,7 +6,7 @@ import Testing
 @Suite("Growth of tables in small steps")
 struct GrowthTests {
   /// A snapshot for each insertion takes a while.
-  private static let count = ProcessInfo.processInfo.environment["CI"] == "true" ? 3000 : 100
+  private static let count = LongRun.isMade ? 3000 : 100
 
   /// The most pages of 4096 bytes that one insertion changed.
   private func mostPages(

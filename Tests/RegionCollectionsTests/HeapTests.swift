@@ -61,7 +61,7 @@ struct HeapTests {
     }
     let past = try heap.makeSnapshot()
     #expect(throws: RegionHeapError.self) { try past.array(of: Int32.self, named: "others") }
-    #expect(heap.places.map(\.type) == ["Int32"])
+    #expect(heap.places.map(\.type) == ["Swift.Int32"])
     heap.remove(array)
     #expect(heap.places.isEmpty)
     #expect(past.places.count == 1)
@@ -153,28 +153,128 @@ struct HeapTests {
   func threads() async throws {
     var heap = try RegionHeap(byteCount: 16 << 20)
     let numbers = try heap.array(of: Int.self, named: "numbers")
-    for _ in 0..<1000 { try heap[numbers].append(0) }
+    let stock = try heap.dictionary(from: Int.self, to: Int.self, named: "stock")
+    let table = try heap.table(named: "table")
+    let sorted = try heap.sortedTable(named: "sorted")
+    for number in 0..<300 {
+      try heap[numbers].append(0)
+      try heap[stock].updateValue(0, forKey: number)
+      try heap[table].updateValue("0", forKey: "\(number)")
+      try heap[sorted].updateValue("0", forKey: "\(number)")
+    }
     let shared = SharedHeap(heap)
     await withTaskGroup(of: Void.self) { group in
       group.addTask {
-        for round in 1...200 {
+        for round in 1...60 {
           shared.write { heap in
-            for index in 0..<1000 { heap[numbers][index] = round }
-            if round % 20 == 0 { for _ in 0..<100 { _ = try? heap.makeArray(of: Int.self) } }
+            // Values get longer, entries come and go: blocks move, buckets and nodes are split and joined.
+            let text = "\(round)" + String(repeating: " ", count: round)
+            do {
+              for number in 0..<300 {
+                heap[numbers][number] = round
+                try heap[stock].updateValue(round, forKey: number)
+                try heap[table].updateValue(text, forKey: "\(number)")
+                try heap[sorted].updateValue(text, forKey: "\(number)")
+              }
+              for number in 0..<50 {
+                let key = "\(round * 100 + number)!"
+                try heap[table].updateValue(text, forKey: key)
+                try heap[sorted].updateValue(text, forKey: key)
+                heap[table].removeValue(forKey: "\(round * 100 - 100 + number)!")
+                heap[sorted].removeValue(forKey: "\(round * 100 - 100 + number)!")
+              }
+            } catch {
+              Issue.record(error)
+            }
           }
         }
       }
       for _ in 0..<3 {
         group.addTask {
-          for _ in 0..<50 {
+          for _ in 0..<20 {
             guard let past = shared.snapshot() else { continue }
             let elements = past.elements(of: numbers)
             let first = elements[0]
-            #expect(elements.allSatisfy { $0 == first })
-            #expect(past[numbers].count == 1000)
+            #expect(elements.count == 300 && elements.allSatisfy { $0 == first })
+            #expect(past.entries(of: stock).allSatisfy { $0.value == first })
+            let text = Array(("\(first)" + String(repeating: " ", count: first)).utf8)
+            let count = first == 0 ? 300 : 350
+            #expect(past[table].count == count && past[sorted].count == count)
+            #expect(past.entries(of: table).allSatisfy { $0.value == text })
+            #expect(past.entries(of: sorted).allSatisfy { $0.value == text })
           }
         }
       }
     }
+  }
+
+  @Test("What a snapshot offers as sequences keeps it, wherever they go")
+  func sequences() throws {
+    var heap = try RegionHeap(byteCount: 4 << 20)
+    let numbers = try heap.array(of: Int.self, named: "numbers")
+    let stock = try heap.dictionary(from: Int.self, to: Int.self, named: "stock")
+    let table = try heap.table(named: "table")
+    let sorted = try heap.sortedTable(named: "sorted")
+    for number in 0..<1000 {
+      try heap[numbers].append(number)
+      try heap[stock].updateValue(number, forKey: number)
+      try heap[table].updateValue("\(number)", forKey: "\(number)")
+      try heap[sorted].updateValue("\(number)", forKey: "\(number)")
+    }
+    // Nothing but the sequences holds the snapshots.
+    var sums: [() -> Int] = [
+      try {
+        let all = try heap.makeSnapshot().elements(of: numbers); return { all.reduce(0, +) }
+      }(),
+      try {
+        let all = try heap.makeSnapshot().entries(of: stock)
+        return { all.reduce(0) { $0 + $1.value } }
+      }(),
+      try {
+        let all = try heap.makeSnapshot().entries(of: table)
+        return { all.reduce(0) { $0 + (Int(String(decoding: $1.value, as: UTF8.self)) ?? 0) } }
+      }(),
+      try {
+        let all = try heap.makeSnapshot().reversedEntries(of: sorted)
+        return { all.reduce(0) { $0 + (Int(String(decoding: $1.key, as: UTF8.self)) ?? 0) } }
+      }(),
+    ]
+    for place in heap.places { heap.removePlace(named: place.name) }
+    let other = try heap.array(of: UInt8.self, named: "other")
+    try heap[other].append(contentsOf: [UInt8](repeating: 255, count: 200_000).span)
+    #expect(heap.region.statistics.snapshotsLive == 4)
+    for sum in sums { #expect(sum() == 999 * 500) }
+    sums = []
+    #expect(heap.region.statistics.snapshotsLive == 0)
+  }
+
+  @Test("Names are listed in the order of their UTF-8, with kind, type and stride, and removed")
+  func places() throws {
+    var heap = try RegionHeap(byteCount: 1 << 20)
+    let empty = heap.statistics.bytesInUse
+    _ = try heap.array(of: Int16.self, named: "é")
+    _ = try heap.table(named: "e\u{301}")
+    _ = try heap.sortedTable(named: "")
+    _ = try heap.dictionary(from: UInt8.self, to: (Int, Int).self, named: "Z")
+    _ = try heap.table(named: "a\0b")
+    let past = try heap.makeSnapshot()
+    let expected: [(String, HeapPlace.Kind, String, Int)] = [
+      ("", .sortedTable, "bytes", 0), ("Z", .dictionary, "Swift.UInt8: (Swift.Int, Swift.Int)", 16),
+      ("a\0b", .table, "bytes", 0), ("e\u{301}", .table, "bytes", 0),
+      ("é", .array, "Swift.Int16", 2),
+    ]
+    for places in [heap.places, past.places] {
+      #expect(places.count == expected.count)
+      for (place, (name, kind, type, stride)) in zip(places, expected) {
+        #expect(Array(place.name.utf8) == Array(name.utf8))
+        #expect(place.kind == kind && place.type == type && place.stride == stride)
+      }
+    }
+    #expect(heap.removePlace(named: "z") == false)
+    for place in past.places { #expect(heap.removePlace(named: place.name) == true) }
+    #expect(heap.places.isEmpty && past.places.count == 5)
+    // The list's own elements stay.
+    #expect(heap.statistics.bytesInUse <= empty + 1024)
+    try heap.checkConsistency()
   }
 }

@@ -5,9 +5,12 @@ import Testing
 /// What needs a process of its own: Tests/HeapScenarios.
 @Suite("Heaps across processes and under C libraries")
 struct ScenarioTests {
-  private func run(_ arguments: String...) throws -> String {
+  private func run(
+    _ arguments: String..., from folder: String? = nil
+  ) throws -> String {
     let process = Process()
-    process.executableURL = URL(fileURLWithPath: Products.path("heap-scenarios"))
+    let path = folder.map { $0 + "/heap-scenarios" } ?? Products.path("heap-scenarios")
+    process.executableURL = URL(fileURLWithPath: path)
     process.arguments = arguments
     let output = Pipe.forProcess()
     process.standardOutput = output
@@ -30,6 +33,16 @@ struct ScenarioTests {
   @Test("SQLite's in-memory database rolls back with its prepared statements")
   func sqlite() throws {
     #expect(try run("sqlite").contains("after each roll-back"))
+  }
+
+  @Test("A reader of a snapshot that nothing else holds keeps it, in release builds as well")
+  func temporaries() throws {
+    #expect(try run("temporaries") == "15 rounds\n")
+    guard let folder = ProcessInfo.processInfo.environment["MEMORY_SNAPSHOTS_RELEASE_BIN"] else {
+      print("not in a release build: MEMORY_SNAPSHOTS_RELEASE_BIN names no folder of one")
+      return
+    }
+    #expect(try run("temporaries", from: folder) == "15 rounds\n")
   }
 
   @Test("A heap that one process saved is opened by another, at another address")

@@ -30,15 +30,19 @@ struct Allocator: Sendable {
   /// - Throws: `.outOfMemory`; nothing has changed.
   @usableFromInline
   func allocate(_ byteCount: Int, alignment: Int = 16) throws(RegionHeapError) -> Int {
-    if byteCount < 0 || alignment < 1 || alignment & (alignment - 1) != 0 {
-      trap("\(byteCount) bytes aligned to \(alignment) are no block")
-    }
+    check(byteCount, alignment)
     try failIfForced(byteCount)
     if let sizeClass = SizeClass.holding(byteCount, alignment: alignment) {
       guard let offset = slabs.allocate(sizeClass) else { throw .outOfMemory(byteCount) }
       return offset
     }
     return try allocateRun(byteCount, alignment)
+  }
+
+  private func check(_ byteCount: Int, _ alignment: Int) {
+    if byteCount < 0 || alignment < 1 || alignment & (alignment - 1) != 0 {
+      trap("\(byteCount) bytes aligned to \(alignment) are no block")
+    }
   }
 
   private func failIfForced(_ byteCount: Int) throws(RegionHeapError) {
@@ -123,6 +127,7 @@ struct Allocator: Sendable {
   func reallocate(
     _ offset: Int, _ byteCount: Int, alignment: Int = 16
   ) throws(RegionHeapError) -> Int {
+    check(byteCount, alignment)
     let (page, isSlab) = owner(offset)
     let old = usableSize(offset)
     if offset & (alignment - 1) == 0 {

@@ -101,6 +101,7 @@ func trapStale(_ handle: ContainerHandle, _ kind: UInt32, _ memory: HeapMemory) 
     trap("the handle is one of \(name), but the container has another kind or other types")
   }
   trap(
-    "the handle of \(name) is of no container that is in this heap now: it is of another heap, the "
-      + "container was removed, or it was not yet made at the time of the snapshot")
+    "the handle of \(name) is of no container that is in this heap, or was at the time of the snapshot: "
+      + "it is of another heap, the container was removed or rolled back, or it was not yet made; "
+      + "contains(_:) tells")
 }

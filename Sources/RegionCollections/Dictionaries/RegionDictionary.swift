@@ -10,7 +10,8 @@
 /// ```
 ///
 /// Entries are found by linear hashing (`RegionHash`, seeded for each heap), which grows by one bucket at a
-/// time. Those of up to 64 bytes, key and value together, lie in the buckets; larger ones are blocks.
+/// time. Those of up to 64 bytes, key and value together, lie in the buckets; larger ones are blocks, in the
+/// heap's first TiB (`.outOfMemory` if that is full).
 ///
 /// What bits keys and values may have is the caller's affair, as with `RegionArray`. Values may be handles.
 @frozen

@@ -12,11 +12,13 @@ public struct HeapPlace: Sendable, Hashable {
     case sortedTable
   }
 
-  /// The name, which is unique in the heap.
+  /// The name. Unique in the heap by its UTF-8: two names may be the same `String` to Swift, as "é" in one scalar and in
+  /// two, and stand for two containers.
   public let name: String
   /// What it stands for.
   public let kind: Kind
-  /// The elements' type as it was when the container was made, in Swift's notation.
+  /// The elements' type as it was when the container was made, as `String(reflecting:)` gives it: with the module and
+  /// all types around it, or as `RegionNamed` does. `(local)` stands for what is around a private or local type.
   public let type: String
   /// From one element, or value, to the next, in bytes; zero for tables.
   public let stride: Int

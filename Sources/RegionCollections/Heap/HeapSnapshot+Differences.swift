@@ -1,23 +1,13 @@
 internal import MemorySnapshots
 
-/// What is different in a table or dictionary between two snapshots, in no order that means anything.
-public struct RegionDifferences<Key: Sendable>: Sendable {
-  /// The keys that only the later one has.
-  public internal(set) var added: [Key] = []
-  /// The keys that only the earlier one has.
-  public internal(set) var removed: [Key] = []
-  /// The keys that have other values.
-  public internal(set) var changed: [Key] = []
-
-  /// Whether nothing is different.
-  public var isEmpty: Bool { added.isEmpty && removed.isEmpty && changed.isEmpty }
-}
-
 extension HeapSnapshot {
   /// What was added, removed and changed in a table since an earlier snapshot. Only entries on pages that
   /// were written to are compared; entries that only moved are not reported.
   ///
-  /// - Throws: `.snapshotFailed`, as `MemorySnapshot.changedRanges(since:)`.
+  /// Traps if the table was not in the heap at the time of both: `contains(_:)` tells.
+  ///
+  /// - Throws: `.snapshotFailed`, as `MemorySnapshot.changedRanges(since:)`, and if either snapshot was given up or
+  ///   released.
   /// - Complexity: O(what is on changed pages of the heap); for pages inside large blocks, also their length.
   public func differences(
     of table: RegionTable, since earlier: HeapSnapshot
@@ -50,9 +40,10 @@ extension HeapSnapshot {
     return result
   }
 
-  /// What was added, removed and changed in a dictionary since an earlier snapshot. See
-  /// `differences(of:since:)` of tables.
+  /// What was added, removed and changed in a dictionary since an earlier snapshot. Traps if it was not in the heap at
+  /// the time of both.
   ///
+  /// - Throws: `.snapshotFailed`, as `differences(of:since:)` of tables.
   /// - Parameters:
   ///   - dictionary: A handle of the dictionary.
   ///   - earlier: An earlier snapshot of the same heap.
@@ -82,6 +73,20 @@ extension HeapSnapshot {
       if Entry.offset(of: key, new.fields, new.memory) == nil { result.removed.append(key) }
     }
     return result
+  }
+
+  /// What was added, removed and changed in a sorted table since an earlier snapshot, in the order of the keys. See
+  /// `differences(of:since:)` of tables.
+  ///
+  /// - Throws: `.snapshotFailed`, as `differences(of:since:)` of tables.
+  /// - Complexity: O(entries on changed pages of the heap · log(entries)).
+  public func differences(
+    of table: RegionSortedTable, since earlier: HeapSnapshot
+  ) throws(RegionHeapError) -> RegionDifferences<[UInt8]> {
+    let ranges = try changedRanges(since: earlier)
+    return SortedSide.differences(
+      SortedSide(memory: memory, fields: table.fields(in: memory)),
+      SortedSide(memory: earlier.memory, fields: table.fields(in: earlier.memory)), ranges)
   }
 
   /// Opens both, so that neither is given up meanwhile.

@@ -8,6 +8,8 @@ public import Synchronization
 /// past[accounts][0].balance
 /// ```
 ///
+/// What reads it keeps it: `try heap.makeSnapshot()[accounts][0]` is right, and the snapshot goes when that is done.
+///
 /// Every method may be called from any thread, while the heap is written to. The snapshot's memory is
 /// mapped when it is first read, or by `open()`: from then on it is never given up. Until then, it may be
 /// when the region's store is full (`MemoryRegion.StorePolicy`).
@@ -79,9 +81,10 @@ public final class HeapSnapshot: Sendable {
 extension HeapSnapshot {
   /// The array as of the snapshot. Traps if the handle is of none that there was.
   @inlinable
+  // A coroutine, not a getter: for `try heap.makeSnapshot()[array]`, the compiler (Swift 6.3) fails on a getter.
   public subscript<Element>(array: RegionArray<Element>) -> RegionArray<Element>.Reader {
     @inline(__always)
     @_lifetime(borrow self)
-    get { RegionArray<Element>.Reader(array, in: memory, of: self) }
+    _read { yield RegionArray<Element>.Reader(array, in: memory, of: self) }
   }
 }

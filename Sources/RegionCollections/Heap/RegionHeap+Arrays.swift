@@ -33,7 +33,7 @@ extension RegionHeap {
     of type: Element.Type, named name: String
   ) throws(RegionHeapError) -> RegionArray<Element> {
     let handle = try place(
-      name, .array, values: ElementType(type), keys: .none, type: "\(type)"
+      name, .array, values: ElementType(type), keys: .none, type: TypeName(type)
     ) { allocator throws(RegionHeapError) in
       try RegionArray<Element>.make(in: allocator).handle
     } undo: { allocator, handle in

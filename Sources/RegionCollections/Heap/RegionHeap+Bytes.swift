@@ -59,6 +59,6 @@ extension HeapSnapshot {
   /// The bytes as of the snapshot. Traps if the handle is of none that there were.
   public subscript(bytes: RegionBytes) -> RegionBytes.Reader {
     @_lifetime(borrow self)
-    get { RegionBytes.Reader(bytes, in: memory, of: self) }
+    _read { yield RegionBytes.Reader(bytes, in: memory, of: self) }
   }
 }

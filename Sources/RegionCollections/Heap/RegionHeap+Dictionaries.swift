@@ -34,7 +34,7 @@ extension RegionHeap {
   ) throws(RegionHeapError) -> RegionDictionary<Key, Value> {
     let handle = try place(
       name, .dictionary, values: ElementType(value), keys: ElementType(key),
-      type: "\(key): \(value)"
+      type: TypeName(key, value)
     ) { allocator throws(RegionHeapError) in
       try RegionDictionary<Key, Value>.make(in: allocator).handle
     } undo: { allocator, handle in
@@ -61,7 +61,7 @@ extension HeapSnapshot {
   ) -> RegionDictionary<Key, Value>.Reader {
     @inline(__always)
     @_lifetime(borrow self)
-    get { RegionDictionary<Key, Value>.Reader(dictionary, in: memory, of: self) }
+    _read { yield RegionDictionary<Key, Value>.Reader(dictionary, in: memory, of: self) }
   }
 
   /// The dictionary of a name.
@@ -73,7 +73,7 @@ extension HeapSnapshot {
     RegionDictionary(
       try place(
         name, .dictionary, values: ElementType(value), keys: ElementType(key),
-        type: "\(key): \(value)"))
+        type: TypeName(key, value)))
   }
 
   /// The dictionary's entries as of the snapshot, which they retain.

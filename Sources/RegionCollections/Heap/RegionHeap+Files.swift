@@ -3,7 +3,11 @@ public import MemorySnapshots
 extension HeapSnapshot {
   /// Writes the heap as of the snapshot to a file, a pipe or a socket, while the heap is written to.
   ///
-  /// To read it again: `RegionHeap.init(contentsOf:options:)`. See `MemorySnapshot.write(to:progress:)`.
+  /// As long as the heap's capacity: in a regular file, what was never used is a hole; through a pipe, it is zeros.
+  ///
+  /// To replace an older file safely, write to a new one, fsync(2) it, and rename(2) it: the article *Keeping your data
+  /// in a region* has the function. To read it again: `RegionHeap.init(contentsOf:options:)`. See
+  /// `MemorySnapshot.write(to:progress:)`.
   ///
   /// - Parameters:
   ///   - descriptor: Open for writing; stays open.
@@ -22,7 +26,7 @@ extension HeapSnapshot {
 }
 
 extension RegionHeap {
-  /// Reads a heap that was saved, from a descriptor's current offset on, into a new region.
+  /// Reads a heap that was saved, from a descriptor's current offset on, into a new region of the same capacity.
   ///
   /// - Parameters:
   ///   - descriptor: Open for reading; stays open, behind the heap's last byte.

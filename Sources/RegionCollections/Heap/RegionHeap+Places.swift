@@ -34,7 +34,7 @@ extension RegionHeap {
 
   /// Finds what a name stands for, or makes it.
   mutating func place(
-    _ name: String, _ kind: ContainerKind, values: ElementType, keys: ElementType, type: String,
+    _ name: String, _ kind: ContainerKind, values: ElementType, keys: ElementType, type: TypeName,
     make: (Allocator) throws(RegionHeapError) -> ContainerHandle,
     undo: (Allocator, ContainerHandle) -> Void
   ) throws(RegionHeapError) -> ContainerHandle {
@@ -62,7 +62,7 @@ extension HeapSnapshot {
 
   /// Finds what a name stood for.
   func place(
-    _ name: String, _ kind: ContainerKind, values: ElementType, keys: ElementType, type: String
+    _ name: String, _ kind: ContainerKind, values: ElementType, keys: ElementType, type: TypeName
   ) throws(RegionHeapError) -> ContainerHandle {
     let handle = try directory.find(
       name, kind, values: values, keys: keys, type: type, in: memory)

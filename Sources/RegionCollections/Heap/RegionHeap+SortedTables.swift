@@ -27,7 +27,7 @@ extension RegionHeap {
   public mutating func sortedTable(named name: String) throws(RegionHeapError) -> RegionSortedTable
   {
     let handle = try place(
-      name, .sortedTable, values: .none, keys: .none, type: "bytes"
+      name, .sortedTable, values: .none, keys: .none, type: .bytes
     ) { allocator throws(RegionHeapError) in
       try RegionSortedTable.make(in: allocator).handle
     } undo: { allocator, handle in
@@ -60,7 +60,7 @@ extension HeapSnapshot {
   public subscript(table: RegionSortedTable) -> RegionSortedTable.Reader {
     @inline(__always)
     @_lifetime(borrow self)
-    get { RegionSortedTable.Reader(table, in: memory, of: self) }
+    _read { yield RegionSortedTable.Reader(table, in: memory, of: self) }
   }
 
   /// The sorted table of a name.
@@ -68,7 +68,7 @@ extension HeapSnapshot {
   /// - Throws: `.noSuchPlace` if there was none, `.otherType` if the name stood for something else.
   public func sortedTable(named name: String) throws(RegionHeapError) -> RegionSortedTable {
     RegionSortedTable(
-      try place(name, .sortedTable, values: .none, keys: .none, type: "bytes"))
+      try place(name, .sortedTable, values: .none, keys: .none, type: .bytes))
   }
 
   /// Copies of the sorted table's entries as of the snapshot, which they retain, in the order of the keys:

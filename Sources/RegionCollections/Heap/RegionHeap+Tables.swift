@@ -26,7 +26,7 @@ extension RegionHeap {
   /// - Throws: `.otherType` if the name stands for something else, `.outOfMemory`.
   public mutating func table(named name: String) throws(RegionHeapError) -> RegionTable {
     let handle = try place(
-      name, .table, values: .none, keys: .none, type: "bytes"
+      name, .table, values: .none, keys: .none, type: .bytes
     ) { allocator throws(RegionHeapError) in
       try RegionTable.make(in: allocator).handle
     } undo: { allocator, handle in
@@ -59,14 +59,14 @@ extension HeapSnapshot {
   public subscript(table: RegionTable) -> RegionTable.Reader {
     @inline(__always)
     @_lifetime(borrow self)
-    get { RegionTable.Reader(table, in: memory, of: self) }
+    _read { yield RegionTable.Reader(table, in: memory, of: self) }
   }
 
   /// The table of a name.
   ///
   /// - Throws: `.noSuchPlace` if there was none, `.otherType` if the name stood for something else.
   public func table(named name: String) throws(RegionHeapError) -> RegionTable {
-    RegionTable(try place(name, .table, values: .none, keys: .none, type: "bytes"))
+    RegionTable(try place(name, .table, values: .none, keys: .none, type: .bytes))
   }
 
   /// Copies of the table's entries as of the snapshot, which they retain. `forEach` of the reader passes the

@@ -24,8 +24,9 @@ public struct RegionHeap: ~Copyable, Sendable {
   /// Makes an empty heap in a new region.
   ///
   /// - Parameters:
-  ///   - byteCount: The capacity, rounded up to whole pages: address space; memory is used as it fills.
-  ///     Some 1.6 % of it is for the allocator's tables.
+  ///   - byteCount: The capacity, rounded up to whole pages: address space; memory is used as it fills. It is for ever,
+  ///     and what is saved to a pipe is as long (a file has holes): choose it generously. A heap that is full is copied
+  ///     into a larger one, container by container. Some 1.6 % of it is for the allocator's tables.
   ///   - options: How the region is made.
   /// - Throws: `.invalidArgument` for less than 64 KiB, `.snapshotFailed` if the region cannot be made.
   public init(

@@ -41,6 +41,6 @@ extension HeapSnapshot {
     of type: Element.Type, named name: String
   ) throws(RegionHeapError) -> RegionArray<Element> {
     RegionArray(
-      try place(name, .array, values: ElementType(type), keys: .none, type: "\(type)"))
+      try place(name, .array, values: ElementType(type), keys: .none, type: TypeName(type)))
   }
 }

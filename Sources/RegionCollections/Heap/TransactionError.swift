@@ -1,4 +1,16 @@
 /// Why a transaction failed: for a reason of the heap's own, or for one of the closure's.
+///
+/// ```swift
+/// do {
+///   try heap.transaction { heap in … }
+/// } catch TransactionError<any Error>.body(let error as Overdrawn) {
+///   // The closure threw an Overdrawn.
+/// } catch TransactionError<any Error>.heap(let error) {
+///   // A RegionHeapError.
+/// }
+/// ```
+///
+/// A closure that says what it throws, `{ heap throws(Overdrawn) in … }`, makes it a `TransactionError<Overdrawn>`.
 public enum TransactionError<Failure: Error>: Error {
   /// The transaction could not begin, could not be kept, or could not be rolled back; the message says
   /// which.

@@ -3,10 +3,14 @@ struct HeapHeader {
   /// "RgnHeap\0".
   static let magic: UInt64 = 0x0070_6165_486e_6752
   static let byteOrderMark: UInt32 = 0x0102_0304
-  static let version: UInt32 = 1
+  /// Format 1 has types' names without what is around them.
+  static let newestVersion: UInt32 = 2
+  static let firstWithQualifiedTypes: UInt32 = 2
   static let byteCount = 128
   private static let checksumOffset = 120
 
+  /// The format.
+  var version: UInt32
   /// Of the heap, in bytes; whole pages.
   var capacity: Int
   /// Random: tells this heap from others.
@@ -21,7 +25,7 @@ struct HeapHeader {
     memory.zero(0, count: HeapHeader.byteCount)
     memory.store(HeapHeader.magic, at: 0)
     memory.store(HeapHeader.byteOrderMark, at: 8)
-    memory.store(HeapHeader.version, at: 12)
+    memory.store(version, at: 12)
     memory.store(UInt64(capacity), at: 16)
     memory.store(identity, at: 24)
     memory.store(seed, at: 32)
@@ -47,11 +51,12 @@ struct HeapHeader {
       }
       throw .damagedHeader
     }
-    let version: UInt32 = memory.load(12)
-    guard version <= HeapHeader.version else {
+    version = memory.load(12)
+    guard version <= HeapHeader.newestVersion else {
       throw RegionHeapError(
         .newerVersion,
-        "the heap has format \(version), this library reads up to \(HeapHeader.version); update it")
+        "the heap has format \(version), this library reads up to \(HeapHeader.newestVersion); update it"
+      )
     }
     guard version > 0, memory.load(HeapHeader.checksumOffset) == HeapHeader.checksum(memory) else {
       throw .damagedHeader
@@ -72,6 +77,7 @@ struct HeapHeader {
   }
 
   init(capacity: Int, directoryOffset: UInt64, directoryIdentity: UInt64) {
+    version = HeapHeader.newestVersion
     self.capacity = capacity
     identity = .random(in: 1...UInt64.max)
     seed = .random(in: UInt64.min...UInt64.max)

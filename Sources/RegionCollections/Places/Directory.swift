@@ -1,8 +1,11 @@
 /// The names of a heap's containers: an array of records, sorted by the names' UTF-8.
 struct Directory {
   let records: RegionArray<PlaceRecord>
+  /// Whether the records may have types' names without what is around them.
+  private let hasUnqualifiedTypes: Bool
 
   init(_ header: HeapHeader) {
+    hasUnqualifiedTypes = header.version < HeapHeader.firstWithQualifiedTypes
     records = RegionArray(
       ContainerHandle(offset: header.directoryOffset, identity: header.directoryIdentity))
   }
@@ -30,17 +33,27 @@ struct Directory {
   /// The handle that is kept under a name, if any. Checks what it is a handle of.
   func find(
     _ name: String, _ kind: ContainerKind, values: ElementType, keys: ElementType,
-    type: String, in memory: HeapMemory
+    type: TypeName, in memory: HeapMemory
   ) throws(RegionHeapError) -> ContainerHandle? {
     guard let record = position(of: name, in: memory).record else { return nil }
-    guard record.kind == kind.rawValue, record.values == values, record.keys == keys,
-      record.type(in: memory) == type
-    else {
+    let recorded = record.type(in: memory)
+    guard record.kind == kind.rawValue else {
       let other = ContainerKind(rawValue: record.kind)?.name ?? "something"
       throw RegionHeapError(
         .otherType,
-        "\"\(name)\" is \(other) of \(record.type(in: memory)), not \(kind.name) of \(type) of the "
-          + "same size; open it as what it is, or take another name")
+        "\"\(name)\" is \(other), not \(kind.name); open it as what it is, or take another name")
+    }
+    guard recorded == type.qualified || hasUnqualifiedTypes && recorded == type.unqualified else {
+      throw RegionHeapError(
+        .otherType,
+        "\"\(name)\" is \(kind.name) of \(recorded), not of \(type.qualified); open it as what it "
+          + "is, or take another name")
+    }
+    guard record.values == values, record.keys == keys else {
+      throw RegionHeapError(
+        .otherType,
+        "\"\(name)\" is \(kind.name) of \(recorded), which had another size or alignment when it was "
+          + "made; give the new layout another name, and copy")
     }
     return record.handle
   }
@@ -48,8 +61,9 @@ struct Directory {
   /// Adds a name, which is not there yet.
   func insert(
     _ name: String, _ handle: ContainerHandle, _ kind: ContainerKind, values: ElementType,
-    keys: ElementType, type: String, in allocator: Allocator
+    keys: ElementType, type: TypeName, in allocator: Allocator
   ) throws(RegionHeapError) {
+    let type = type.qualified
     let text = Array(name.utf8) + Array(type.utf8)
     let position = position(of: name, in: allocator.memory.readable).position
     let offset = try allocator.allocate(max(text.count, 1))

@@ -8,6 +8,10 @@
 /// for (key, value) in past.entries(of: log, from: Array("2026-11".utf8)) { print(key, value) }
 /// ```
 ///
+/// Keys are compared byte by byte, a shorter one first where it begins the other. Strings come in the order of their
+/// UTF-8. For numbers to come in theirs, store them with the highest byte first, and of signed ones the highest bit the
+/// other way round: `UInt64(bitPattern: number) ^ 1 << 63`, big-endian.
+///
 /// It is a B+ tree of nodes of 4096 bytes. Small entries lie in the leaves, so that an insertion writes to one
 /// page, rarely to some more; large ones are blocks of their own.
 @frozen

@@ -10,7 +10,8 @@
 ///
 /// Each entry is one block, of eight bytes, the key and the value. A new value that fits into the block is
 /// written in place. Entries are found by linear hashing (`RegionHash`, seeded for each heap), which grows by
-/// one bucket at a time.
+/// one bucket at a time. Entries lie in the heap's first TiB: in a larger one that is full to there, a new one is
+/// `.outOfMemory`.
 @frozen
 public struct RegionTable: BitwiseCopyable, Hashable, Sendable {
   @usableFromInline let handle: ContainerHandle
