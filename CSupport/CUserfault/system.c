@@ -130,14 +130,14 @@ void cuserfault_block_signals(struct cuserfault_signal_mask *saved) {
   stop_cancelling(&cancelling);
   saved->cancel_state = cancelling.state;
   saved->cancel_type = cancelling.type;
-  change_signal_mask(SIG_BLOCK, (const uint64_t *)&blocked, saved->words);
+  pthread_sigmask(SIG_BLOCK, &blocked, (sigset_t *)saved->words);
 }
 
 void cuserfault_restore_signals(const struct cuserfault_signal_mask *saved) {
   // In this order: a handler of the application's may leave the second by siglongjmp(3).
   const struct cancelling cancelling = {saved->cancel_state, saved->cancel_type};
   resume_cancelling(&cancelling);
-  change_signal_mask(SIG_SETMASK, saved->words, NULL);
+  pthread_sigmask(SIG_SETMASK, (const sigset_t *)saved->words, NULL);
 }
 
 static int result(int status) {

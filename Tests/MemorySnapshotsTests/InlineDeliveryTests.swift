@@ -1,4 +1,3 @@
-import CUserfault
 import Foundation
 import MemorySnapshots
 import SnapshotStress
@@ -52,33 +51,6 @@ struct InlineDeliveryTests {
       snapshot.release()
     }
     isDone.set()
-    try await writer.value
-  }
-
-  @Test(
-    "No thread is cancelled in the middle of its fault, not even while a file is read there",
-    arguments: RegionMode.tested(.inline))
-  func cancellingWaits(_ mode: RegionMode) async throws {
-    let region = try MemoryRegion(pages: 64, mode) {
-      $0.storeLimit = 4 * pageSize
-      $0.whenStoreIsFull = .blockWriters
-    }
-    region.fillPages(0..<64, with: 1)
-    let snapshot = try region.makeSnapshot()
-    let number = Shared(0)
-    let writer = startThread {
-      number.advance(to: Int(cuserfault_thread_id()))
-      for page in 0..<64 { region.set(page, to: 7) }
-    }
-    // Waits in its signal handler for room.
-    #expect(await eventually { region.statistics.parkedFaults > 0 && number.now != 0 })
-    let status = try String(contentsOfFile: "/proc/self/task/\(number.now)/status", encoding: .utf8)
-    let line = try #require(status.split(separator: "\n").first { $0.hasPrefix("SigBlk:") })
-    let blocked = try #require(UInt64(line.dropFirst(7).drop { $0 == "\t" }, radix: 16))
-    // The C library's two: of pthread_cancel(3), and of setuid(2), for which another thread waits.
-    #expect(blocked & 1 << 31 != 0, "\(line)")
-    #expect(blocked & 1 << 32 == 0, "\(line)")
-    snapshot.release()
     try await writer.value
   }
 
