@@ -70,9 +70,10 @@ let package = Package(
       dependencies: ["CUserfault"],
       path: "Tests/CTestSupport",
       cSettings: [.treatAllWarnings(as: .error)]),
+    .target(name: "CCancellationPoints", path: "Tests/CCancellationPoints"),
     .executableTarget(
       name: "signal-scenarios",
-      dependencies: ["MemorySnapshots", "CTestSupport"],
+      dependencies: ["MemorySnapshots", "CTestSupport", "CCancellationPoints"],
       path: "Tests/SignalScenarios",
       swiftSettings: swiftSettings),
     .testTarget(

@@ -1,21 +1,23 @@
 #include "cuserfault_system.h"
 
+#include "no_cancellation.h"
+
 #include <errno.h>
-#include <fcntl.h>
 #include <sys/sysinfo.h>
-#include <unistd.h>
+
+void cuserfault_close(int descriptor) { close_file(descriptor); }
 
 int64_t cuserfault_read_file(const char *path, void *buffer, size_t capacity) {
-  int file = open(path, O_RDONLY | O_CLOEXEC);
+  int file = open_to_read(path);
   if (file < 0) return -errno;
   size_t count = 0;
   int64_t status = 0;
   do {
-    status = read(file, (char *)buffer + count, capacity - count);
+    status = read_some(file, (char *)buffer + count, capacity - count);
     if (status > 0) count += (size_t)status;
   } while ((status > 0 && count < capacity) || (status < 0 && errno == EINTR));
   if (status < 0) status = -errno;
-  close(file);
+  close_file(file);
   return status < 0 ? status : (int64_t)count;
 }
 

@@ -1,6 +1,8 @@
 #define _GNU_SOURCE
 #include "cuserfault_memory.h"
 
+#include "no_cancellation.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <linux/futex.h>
@@ -79,7 +81,7 @@ void cuserfault_yield(void) {
 
 void cuserfault_sleep(uint32_t nanoseconds) {
   const struct timespec time = {0, nanoseconds < 1000000000u ? (long)nanoseconds : 999999999L};
-  clock_nanosleep(CLOCK_MONOTONIC, 0, &time, NULL);
+  sleep_for(&time);
 }
 
 int cuserfault_futex_wait(void *word, uint32_t expected, int64_t nanoseconds) {

@@ -1,7 +1,8 @@
 #define _GNU_SOURCE
 #include "cuserfault_merging.h"
 
-#include <fcntl.h>
+#include "no_cancellation.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -17,10 +18,10 @@ bool cuserfault_merges_everything(void) {
 
 /// Reads a small file as a string. False if it cannot be read.
 static bool read_text(const char *path, char *text, size_t capacity) {
-  int file = open(path, O_RDONLY | O_CLOEXEC);
+  int file = open_to_read(path);
   if (file < 0) return false;
-  ssize_t count = read(file, text, capacity - 1);
-  close(file);
+  ssize_t count = read_some(file, text, capacity - 1);
+  close_file(file);
   if (count < 0) return false;
   text[count] = 0;
   return true;

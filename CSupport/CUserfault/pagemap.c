@@ -1,9 +1,10 @@
 #define _GNU_SOURCE
 #include "cuserfault_pagemap.h"
 
+#include "no_cancellation.h"
+
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/fs.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -62,15 +63,15 @@ int cuserfault_pagemap_scan(int pagemap, uint64_t start, uint64_t end, uint64_t 
 
 // By way of the thread: /proc/self is empty once the main thread has ended.
 static int open_pagemap(void) {
-  int file = open("/proc/thread-self/pagemap", O_RDONLY | O_CLOEXEC);
+  int file = open_to_read("/proc/thread-self/pagemap");
   return file < 0 ? -errno : file;
 }
 
 static int64_t read_entries(int file, uint64_t first_page, uint64_t *entries, size_t count) {
   size_t done = 0;
   while (done < count) {
-    ssize_t bytes = pread(file, entries + done, (count - done) * sizeof *entries,
-                          (off_t)((first_page + done) * sizeof *entries));
+    ssize_t bytes = read_some_at(file, entries + done, (count - done) * sizeof *entries,
+                                 (int64_t)((first_page + done) * sizeof *entries));
     if (bytes < 0 && errno == EINTR) continue;
     if (bytes < 0) return -errno;
     if (bytes == 0) break;
@@ -83,7 +84,7 @@ int64_t cuserfault_read_pagemap(uint64_t first_page, uint64_t *entries, size_t c
   int file = open_pagemap();
   if (file < 0) return file;
   int64_t result = read_entries(file, first_page, entries, count);
-  close(file);
+  close_file(file);
   return result;
 }
 
@@ -106,7 +107,7 @@ int64_t cuserfault_first_unprotected(uint64_t first_page, size_t count) {
       break;
     }
   }
-  close(file);
+  close_file(file);
   return result;
 }
 

@@ -18,6 +18,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -154,7 +155,7 @@ int cuserfault_create_event(void) {
 
 int cuserfault_signal_event(int descriptor) {
   const uint64_t one = 1;
-  return write(descriptor, &one, sizeof one) < 0 ? -errno : 0;
+  return syscall(SYS_write, descriptor, &one, sizeof one) < 0 ? -errno : 0;
 }
 
 int cuserfault_epoll_add(int epoll, int descriptor, uint64_t tag) {
@@ -172,8 +173,8 @@ int cuserfault_epoll_remove(int epoll, int descriptor) {
 }
 
 int cuserfault_punch_hole(int descriptor, uint64_t start, uint64_t length) {
-  return result(fallocate(
-      descriptor, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)start, (off_t)length));
+  return result((int)syscall(
+      SYS_fallocate, descriptor, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, start, length));
 }
 
 int64_t cuserfault_next_data(int descriptor, uint64_t start) {
@@ -191,7 +192,7 @@ int cuserfault_epoll_wait(int epoll, uint64_t *tags, int capacity, bool blocks) 
 
 int cuserfault_drain_event(int descriptor) {
   uint64_t count;
-  return read(descriptor, &count, sizeof count) < 0 ? -errno : 0;
+  return syscall(SYS_read, descriptor, &count, sizeof count) < 0 ? -errno : 0;
 }
 
 // Some errors of files come with a signal to the calling thread: SIGPIPE with EPIPE, also for a write

@@ -71,6 +71,14 @@ struct SignalScenarioTests {
     #expect(run.signal == 0 && run.status == 0, "\(run)")
   }
 
+  @Test(
+    "A thread that may not be cancelled meets no cancellation point, in faults and in calls",
+    arguments: MemoryRegion.FaultDelivery.allCases)
+  func cancellationPoints(_ delivery: MemoryRegion.FaultDelivery) throws {
+    let run = try SignalScenario("cancellation-points", delivery)
+    #expect(run.signal == 0 && run.status == 0, "\(run)")
+  }
+
   @Test("After the application has reset SIGBUS, the next region makes inline faults work again")
   func resetToDefault() throws {
     let run = try SignalScenario("reset-to-default")

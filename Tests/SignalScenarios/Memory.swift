@@ -1,3 +1,4 @@
+import CCancellationPoints
 import CTestSupport
 import Glibc
 import MemorySnapshots
@@ -101,4 +102,30 @@ func startThread(_ body: @escaping @Sendable () -> Void) -> pthread_t {
     }, argument)
   check(status == 0, "pthread_create: \(status)")
   return thread
+}
+
+/// Faults and the library's calls meet no cancellation point while the thread may not be cancelled.
+func lookForCancellationPoints() throws {
+  for backing in MemoryRegion.Backing.allCases {
+    for isLocked in [false, true] {
+      let piece = try Piece(pages: 256, backing, value: 1)
+      if isLocked { _ = unsafe mlock(piece.region.baseAddress, 64 * pageSize) }
+      for round in 0..<40 {
+        // Often enough for each look at the kernel's settings to be made in a fault.
+        usleep(1500)
+        for page in 0..<256 where page % 8 == round % 8 { piece.write(UInt64(round), to: page) }
+        let snapshot = try piece.region.makeSnapshot()
+        let view = try snapshot.makeView()
+        piece.write(7, to: round)
+        _ = unsafe view.withUnsafeBytes { unsafe $0[100 * pageSize] }
+        try piece.region.prepareToWrite(0..<16 * pageSize)
+        try piece.region.discard(32 * pageSize..<40 * pageSize)
+        try piece.region.restore(to: snapshot)
+        _ = try piece.region.changedRanges(since: snapshot)
+        try piece.region.checkConsistency()
+      }
+    }
+  }
+  let met = cancellation_points_met()
+  check(met == 0, "\(met) cancellation points met by threads that may not be cancelled")
 }

@@ -33,6 +33,7 @@ do {
   case "crash": try crash()
   case "profile": try profile()
   case "cancelled": try cancelWriters()
+  case "cancellation-points": try lookForCancellationPoints()
   case "guess-unreadable": try guessUnreadable()
   default: try runBusScenario(arguments[1])
   }

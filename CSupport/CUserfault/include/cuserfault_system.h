@@ -46,6 +46,9 @@ void cuserfault_block_signals(struct cuserfault_signal_mask *_Nonnull saved) CUS
 void cuserfault_restore_signals(const struct cuserfault_signal_mask *_Nonnull saved)
     CUSERFAULT_REALTIME;
 
+/// close(2), without being a point at which the thread may be cancelled.
+void cuserfault_close(int descriptor) CUSERFAULT_REALTIME;
+
 /// epoll_create1(2) with EPOLL_CLOEXEC. Returns the descriptor.
 int cuserfault_create_epoll(void);
 

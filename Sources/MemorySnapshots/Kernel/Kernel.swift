@@ -70,7 +70,7 @@ enum Kernel {
 
 extension Kernel {
   static func close(_ descriptor: Int32) {
-    _ = Glibc.close(descriptor)
+    cuserfault_close(descriptor)
   }
 
   /// fstat(2): the device and the inode, which tell an open file from others; zeros if the number
