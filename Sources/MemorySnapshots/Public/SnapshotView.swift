@@ -24,7 +24,10 @@
 /// EFAULT for pages not read before. To write a snapshot to a file or a socket, use
 /// `MemorySnapshot.write(to:)`, which always works; for other system calls, ask `systemCallsMayRead`.
 ///
-/// Under mlockall(2) with MCL_FUTURE, pages of a view are locked as they come into being.
+/// A view, or a part of it, may be locked (mlock(2)) and be given advice that keeps its pages
+/// (madvise(2) with MADV_SEQUENTIAL or MADV_DONTDUMP, say). munmap(2), mremap(2), mprotect(2) and
+/// MADV_DONTNEED are not for views: the first kind would show live content afterwards. Under mlockall(2)
+/// with MCL_FUTURE, pages of a view are locked as they come into being.
 ///
 /// Safe to share: the mapping is not written to after it was made, but by the kernel's copies of
 /// what it holds already, and by the answers to faults of its readers.
