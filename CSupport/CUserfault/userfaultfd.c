@@ -63,12 +63,11 @@ int cuserfault_wake(int descriptor, uint64_t start, uint64_t length) {
   return result(ioctl(descriptor, UFFDIO_WAKE, &range));
 }
 
-uint64_t cuserfault_copy(
+int64_t cuserfault_copy(
     int descriptor, uint64_t destination, const void *source, uint64_t length) {
   struct uffdio_copy copy = {.dst = destination, .src = (uint64_t)(uintptr_t)source, .len = length};
-  if (ioctl(descriptor, UFFDIO_COPY, &copy) == 0) return length;
-  // A negated errno, if not even the first page was filled.
-  return copy.copy > 0 ? (uint64_t)copy.copy : 0;
+  if (ioctl(descriptor, UFFDIO_COPY, &copy) == 0) return (int64_t)length;
+  return copy.copy > 0 ? copy.copy : -errno;
 }
 
 int cuserfault_read_messages(

@@ -240,6 +240,52 @@ struct StoreLimitTests {
     #expect(region.statistics.snapshotsInvalidated == 0)
   }
 
+  @Test(
+    "A write amid a use of the only snapshot, as a signal handler makes, is not stopped by the limit",
+    arguments: RegionMode.tested)
+  func writeAmidUse(_ mode: RegionMode) async {
+    await #expect(processExitsWith: .success) { [mode] in
+      let watchdog = Watchdog()
+      let region = try StoreLimitTests.region(mode, limit: 4, .invalidateOldestSnapshot)
+      for round in 0..<3 {
+        watchdog.beat("round \(round)")
+        let snapshot = try region.makeSnapshot()
+        try snapshot.beginUse("test")
+        region.fillPages(0..<64, with: UInt8(2 + round))
+        #expect(!snapshot.isInvalidated)
+        snapshot.endUse()
+        // The limit is put back: what comes next is given up.
+        #expect(await eventually { !region.state.value.storeLimit.givesWay })
+        let next = try region.makeSnapshot()
+        region.fillPages(0..<64, with: 1)
+        #expect(snapshot.isInvalidated && next.isInvalidated)
+      }
+    }
+  }
+
+  @Test(
+    "While a snapshot is restored, writers wait for room and do not exceed the limit",
+    arguments: RegionMode.tested(guessing: false))
+  func restoreBesideWriter(_ mode: RegionMode) async throws {
+    let region = try StoreLimitTests.region(
+      mode, limit: 64, .invalidateOldestSnapshot, pages: 512)
+    // However long the thread that restores is kept from its processor.
+    region.state.value.storeLimit.patience.store(.max, ordering: .relaxed)
+    let stop = Shared(false)
+    try await onThreads(2) { index in
+      if index == 0 {
+        defer { stop.set() }
+        for _ in 0..<500 {
+          let snapshot = try region.makeSnapshot()
+          try? region.restore(to: snapshot)
+        }
+      } else {
+        while !stop.isSet { region.fillPages(0..<512, with: 2) }
+      }
+    }
+    #expect(region.statistics.mostPreservedBytes <= 64 * pageSize)
+  }
+
   @Test("Room that guesses reserve and give back goes to those who wait for it")
   func unusedRoom() async {
     await #expect(processExitsWith: .success) {

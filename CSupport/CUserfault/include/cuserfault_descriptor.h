@@ -35,8 +35,8 @@ int cuserfault_write_unprotect(int descriptor, uint64_t start, uint64_t length)
 int cuserfault_wake(int descriptor, uint64_t start, uint64_t length) CUSERFAULT_REALTIME;
 
 /// `UFFDIO_COPY` of `length` bytes into missing pages; wakes the threads that wait there. Returns how
-/// many bytes were copied before the first page that could not be.
-uint64_t cuserfault_copy(
+/// many bytes were copied before the first page that could not be; a negated errno if none were.
+int64_t cuserfault_copy(
     int descriptor, uint64_t destination, const void *_Nonnull source, uint64_t length)
     CUSERFAULT_REALTIME;
 

@@ -124,6 +124,7 @@ struct Keeper {
         case .needsPatience: next = min(next, Keeper.retryDelay)
         }
       }
+      if region.value.reconsiderLimit() { next = min(next, Keeper.retryDelay) }
       if region.value.continueDeparture() { next = 0 }
       let rest = region.value.disarm(slices: Keeper.slicesPerPass)
       if rest >= 0 { next = min(next, rest) }

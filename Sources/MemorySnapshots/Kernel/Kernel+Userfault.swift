@@ -53,16 +53,15 @@ extension Kernel {
     askInFaultPath(.wake, cuserfault_wake(descriptor, UInt64(start), UInt64(length)))
   }
 
-  /// Fills missing pages and wakes who waits for them. Returns how many bytes it got to.
+  /// Fills missing pages and wakes who waits for them. Returns how many bytes it got to, or an errno
+  /// negated if not even the first page could be filled.
   @_noLocks
   static func copyIn(
     _ descriptor: Int32, from source: UInt, to start: UInt, _ length: Int
   ) -> Int {
-    guard let bytes = unsafe UnsafeRawPointer(bitPattern: source) else { return 0 }
-    return unsafe max(
-      0,
-      askInFaultPath(
-        .copyIn, Int(cuserfault_copy(descriptor, UInt64(start), bytes, UInt64(length)))))
+    guard let bytes = unsafe UnsafeRawPointer(bitPattern: source) else { return -Int(EFAULT) }
+    return unsafe askInFaultPath(
+      .copyIn, Int(cuserfault_copy(descriptor, UInt64(start), bytes, UInt64(length))))
   }
 
   /// - Parameter neverWaits: Whether to read so that no other file is waited for either: see

@@ -8,7 +8,8 @@ extension MemoryRegion {
   /// too, and most of those written to with the content that they had. Writers that are under way
   /// meanwhile may or may not be included.
   ///
-  /// With `tracksChangesWhenIdle`, the answer is as exact for a snapshot that was released. Without, the
+  /// With `tracksChangesWhenIdle`, changes since a snapshot that was released are known as well; pages
+  /// that were preserved on a guess count then, whether written to or not. Without, the
   /// protection is lifted some 50 ms after the last snapshot has gone, 64 MiB at a time, and whole slices
   /// of that size, in which nobody sees writes any more, count as changed.
   ///

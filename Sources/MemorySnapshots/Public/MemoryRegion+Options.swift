@@ -27,12 +27,15 @@ extension MemoryRegion {
   /// What happens when a pre-image is needed and the store is full.
   public enum StorePolicy: String, Sendable, Hashable, Codable, CaseIterable {
     /// The oldest snapshot without an open view is given up; reading it throws
-    /// `SnapshotError.Code.invalidated`. Live memory never stops.
+    /// `SnapshotError.Code.invalidated`. Live memory never stops: while the only ones that could be given
+    /// up are being read or rolled back to, writers wait; but if that does not come on for 50 ms (a signal
+    /// handler that writes may have interrupted it), the limit gives way until it is over.
     case invalidateOldestSnapshot
     /// Writers wait until a snapshot is released: in the middle of a store, with whatever locks they hold.
     /// A task that writes keeps its thread meanwhile. If the snapshot is to be released by a task for
     /// which no thread is left, or by a thread that needs a lock of a waiting writer, all wait for ever:
-    /// release from a thread that depends on no writer.
+    /// release from a thread that depends on no writer. A signal handler that writes waits, too, though it
+    /// may have interrupted whoever is to release.
     case blockWriters
   }
 
@@ -44,7 +47,7 @@ extension MemoryRegion {
     public var faultDelivery: FaultDelivery
     /// The most bytes of pre-images kept for the region's snapshots, their copies in views included
     /// (`RegionStatistics.preservedBytes`); `nil` for no limit. What snapshots with open views need
-    /// may exceed it. Pages that readers bring into views are not under it.
+    /// may exceed it, and what is written while it gives way (`StorePolicy.invalidateOldestSnapshot`). Pages that readers bring into views are not under it.
     public var storeLimit: Int?
     /// What happens when the store is full, be it by `storeLimit`, for want of memory, or because more
     /// would come too near the limit of a memory control group (cgroups(7)).

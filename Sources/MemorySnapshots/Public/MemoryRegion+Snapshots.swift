@@ -70,11 +70,13 @@ extension MemoryRegion {
       throw .foreignSnapshot(operation, "restore that one, or copy with copyBytes")
     }
     try snapshot.beginUse(operation)
-    defer { snapshot.endUse() }
+    defer {
+      snapshot.endUse()
+      // Writers have waited for this to be over.
+      state.value.storeLimit.callKeeperIfStarved()
+    }
     try checkProtection(operation)
     try checkMerging(operation)
-    snapshot.pin()
-    defer { snapshot.unpin() }
     Rollback(state, snapshot.reader).run()
   }
 

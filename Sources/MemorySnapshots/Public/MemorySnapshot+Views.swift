@@ -102,7 +102,7 @@ extension MemorySnapshot {
       let index = region.state.value.views.open(
         address: address, epoch: reader.epoch, isCopiedByKernel: isCopiedByKernel)
       guard let index else { return .isFull }
-      record.value.pinCount += 1
+      record.value.openViews += 1
       return .opened(index)
     }
   }
@@ -137,7 +137,7 @@ extension MemorySnapshot {
       state.value.timeline.gate.close()
       state.value.views.close(index)
       state.value.openGate()
-      record.value.pinCount -= 1
+      record.value.openViews -= 1
       state.value.storeLimit.putLimitBack()
       let held = state.value.views.entry(index).value.heldVersions.load(
         ordering: .relaxed)

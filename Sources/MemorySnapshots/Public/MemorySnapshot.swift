@@ -81,19 +81,4 @@ public final class MemorySnapshot: Sendable {
   func endUse() {
     if record.value.usage.end() { region.state.value.drop(record) }
   }
-
-  /// Keeps the snapshot from being given up for as long as the caller may have to wait for room: the
-  /// keeper would wait for the caller. In use.
-  func pin() {
-    region.state.value.timeline.control.withLock { _ in record.value.pinCount += 1 }
-  }
-
-  func unpin() {
-    let state = region.state
-    state.value.timeline.control.withLock { _ in
-      record.value.pinCount -= 1
-      state.value.storeLimit.putLimitBack()
-    }
-    state.value.storeLimit.callKeeperIfStarved()
-  }
 }

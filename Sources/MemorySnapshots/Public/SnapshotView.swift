@@ -24,7 +24,16 @@
 /// EFAULT for pages not read before. To write a snapshot to a file or a socket, use
 /// `MemorySnapshot.write(to:)`, which always works; for other system calls, ask `systemCallsMayRead`.
 ///
-/// Under mlockall(2) with MCL_FUTURE, pages of a view are locked as they come into being.
+/// Load from a view of the first kind, or have the kernel copy from it (write(2), send(2)). Do not have
+/// its pages pinned or passed on: a write with O_DIRECT, vmsplice(2), MSG_ZEROCOPY, registered io_uring
+/// buffers and process_vm_readv(2) refer to pages of the memory file until they are done, and get the bytes
+/// of later writes to the region, without an error. Use `MemorySnapshot.write(to:)`, `copyBytes(in:into:)`,
+/// or a view of the second kind, whose pages are its own: those over `.anonymous` regions all are.
+///
+/// A view, or a part of it, may be locked (mlock(2)) and be given advice that keeps its pages
+/// (madvise(2) with MADV_SEQUENTIAL or MADV_DONTDUMP, say). munmap(2), mremap(2), mprotect(2) and
+/// MADV_DONTNEED are not for views: the first kind would show live content afterwards. Under mlockall(2)
+/// with MCL_FUTURE, pages of a view are locked as they come into being.
 ///
 /// Safe to share: the mapping is not written to after it was made, but by the kernel's copies of
 /// what it holds already, and by the answers to faults of its readers.
@@ -32,7 +41,8 @@ public final class SnapshotView: Sendable {
   /// The snapshot that this is a view of.
   public let snapshot: MemorySnapshot
   /// Whether a system call such as write(2) may read from the view. If not, it fails with EFAULT, or
-  /// stops short, at pages that have not been read before.
+  /// stops short, at pages that have not been read before. Of calls that pin pages instead of copying
+  /// them (O_DIRECT, vmsplice(2)), it says nothing: see above.
   public let systemCallsMayRead: Bool
   private let index: Int
   private let address: UInt

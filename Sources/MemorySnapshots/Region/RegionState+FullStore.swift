@@ -37,7 +37,10 @@ extension RegionState {
     _ snapshots: inout LiveSnapshots, hasMemory: Bool, _ closedView: inout Int?
   ) -> Relief? {
     let limitWasHit = storeLimit.takeLimitHit()
-    if waitingFaultsCanGoOn(snapshots) { return nil }
+    if waitingFaultsCanGoOn(snapshots) {
+      storeLimit.renewPatience()
+      return nil
+    }
     if snapshots.departure != nil {
       // What goes already may be enough: no other snapshot is given up before.
       closedView = advanceDeparture(in: &snapshots)
@@ -74,15 +77,16 @@ extension RegionState {
   /// True if there may be room now. None is going.
   private func makeRoom(_ snapshots: inout LiveSnapshots, _ closedView: inout Int?) -> Bool {
     var next = snapshots.oldest
-    var allArePinned = true
+    var allHaveViews = true
     while let record = next {
       next = record.value.newer
-      if record.value.pinCount > 0 { continue }
-      allArePinned = false
+      if record.value.openViews > 0 { continue }
+      allHaveViews = false
       let heldVersions = record.value.versions.count > 0 || record == snapshots.newest
       // One that was released goes anyway: whoever did may be waiting for us.
       if !record.value.usage.isReleasedAndUnused {
-        // One that is being read is left to its reader, who is done after a few pages.
+        // One that is being read is left to its reader, who is done after a few pages; one that is being
+        // rolled back to, until that is over.
         guard record.value.usage.invalidate() else { continue }
         // Counted before writers are woken, so that they find it in the statistics.
         counters.snapshotsInvalidated.add(1, ordering: .relaxed)
@@ -95,7 +99,22 @@ extension RegionState {
       // another. Whoever finds none comes again.
       if heldVersions || waitingFaultsCanGoOn(snapshots) { return true }
     }
-    if allArePinned { storeLimit.liftLimit() }
+    if allHaveViews { storeLimit.liftLimit() } else { storeLimit.waitOrGiveWay() }
     return waitingFaultsCanGoOn(snapshots)
+  }
+
+  /// Puts a limit back that gives way, once the uses have ended that it gives way to. True if it is to be
+  /// looked at again.
+  func reconsiderLimit() -> Bool {
+    guard storeLimit.givesWay else { return false }
+    _ = timeline.control.withLockIfAvailable { snapshots in
+      var next = snapshots.oldest
+      while let record = next {
+        if record.value.openViews == 0, record.value.usage.isInUse { return }
+        next = record.value.newer
+      }
+      storeLimit.putLimitBack()
+    }
+    return storeLimit.givesWay
   }
 }

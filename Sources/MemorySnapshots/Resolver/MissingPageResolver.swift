@@ -1,3 +1,4 @@
+internal import Glibc
 internal import Synchronization
 
 /// Answers the first read of a page of a view that is filled as it is read: copies pages, as of the
@@ -53,16 +54,32 @@ struct MissingPageResolver {
     region.value.protection.confirm(
       pages, since: view.value.epoch, region.value.versions.table)
     let start = view.value.address + UInt(pages.lowerBound * pageSize)
-    let byteCount = pages.count * pageSize
-    let copied = Kernel.copyIn(
-      region.value.protection.descriptor, from: scratch, to: start, byteCount)
-    view.value.ownPages.add(copied / pageSize, ordering: .relaxed)
-    region.value.storeLimit.residentViewPages.add(copied / pageSize, ordering: .relaxed)
-    guard copied < byteCount else { return }
+    let filled = insert(pages.count, at: start, from: scratch)
+    view.value.ownPages.add(filled, ordering: .relaxed)
+    region.value.storeLimit.residentViewPages.add(filled, ordering: .relaxed)
+    guard filled < pages.count else { return }
     // A page of the run is there already (EEXIST: this one, for another reader that faulted on it;
-    // EAGAIN: a later one, and those before it are filled). The reader of this page goes on either
-    // way: it finds its page, or faults anew.
+    // EAGAIN: a later one, and those before it are filled), or the run was too long. The reader of this
+    // page goes on either way: it finds its page, or faults anew.
     wake(start)
+  }
+
+  /// Puts pages into a view. Returns how many.
+  ///
+  /// The kernel refuses a run that is in two mappings as a whole (ENOENT), and the application may have
+  /// split the view's: by madvise(2) or mlock(2) on a part of it. The page that a reader waits for is in
+  /// one. It is tried with half as many at a time, so that a reader who goes on has few faults more.
+  @_noLocks
+  private func insert(_ pageCount: Int, at start: UInt, from scratch: UInt) -> Int {
+    let pageSize = region.value.layout.pageSize
+    var count = pageCount
+    while count > 0 {
+      let copied = Kernel.copyIn(
+        region.value.protection.descriptor, from: scratch, to: start, count * pageSize)
+      guard copied == -Int(ENOENT) else { return max(0, copied) / pageSize }
+      count /= 2
+    }
+    return 0
   }
 
   /// Copies pages as of a snapshot. Returns the end of what was copied, at least one page. The reader has

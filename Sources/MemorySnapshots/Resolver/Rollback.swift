@@ -1,4 +1,4 @@
-/// Rolls a region back to a snapshot that is in use and pinned.
+/// Rolls a region back to a snapshot that is in use.
 struct Rollback {
   private let region: Reference<RegionState>
   private let reader: SnapshotReader
@@ -39,6 +39,7 @@ struct Rollback {
         Kernel.finishCopiesPastCache()
         region.value.timeline.gate.leave()
         Kernel.restoreSignals(saved)
+        if starvedAt == nil { region.value.storeLimit.renewPatience() }
         if starvedAt != nil { region.value.storeLimit.relief.wait(since: reliefs) }
         page = starvedAt ?? end
       }

@@ -18,8 +18,14 @@ struct StoreLimit: ~Copyable, Sendable {
   /// Room was made in the store, or the need for it went away.
   let relief = EventCount()
   /// Whether pre-images may exceed the limit: all live snapshots have open views, which must not
-  /// break, or are being restored.
+  /// break, or the limit gives way.
   private let limitIsLifted = Atomic<Bool>(false)
+  /// Whether the limit gives way to a use of a snapshot that does not end.
+  private let limitGivesWay = Atomic<Bool>(false)
+  /// Since when the keeper has waited for a use to end, or for a roll-back to come on; 0 for not at all.
+  private let patienceBegan = Atomic<UInt64>(0)
+  /// How long it does so, in nanoseconds. Tests change it.
+  let patience = Atomic<UInt64>(50_000_000)
   /// Whether a fault was put aside because of the limit, not for want of a free slot.
   private let limitIsHit = Atomic<Bool>(false)
 
@@ -69,7 +75,28 @@ struct StoreLimit: ~Copyable, Sendable {
   /// putting it back.
   func liftLimit() { limitIsLifted.store(true, ordering: .relaxed) }
 
-  func putLimitBack() { limitIsLifted.store(false, ordering: .relaxed) }
+  func putLimitBack() {
+    limitIsLifted.store(false, ordering: .relaxed)
+    limitGivesWay.store(false, ordering: .relaxed)
+    renewPatience()
+  }
+
+  /// Whether the limit gives way: keeper only.
+  var givesWay: Bool { limitGivesWay.load(ordering: .relaxed) }
+
+  /// Says that what the keeper waits for comes on.
+  func renewPatience() { patienceBegan.store(0, ordering: .relaxed) }
+
+  /// The snapshots that could be given up are in use. Waits for a while, then lifts the limit: whoever
+  /// uses one may be waiting himself, in a signal handler that writes. Control lock held.
+  func waitOrGiveWay() {
+    let now = Kernel.nanoseconds()
+    let began = patienceBegan.load(ordering: .relaxed)
+    guard began != 0 else { return patienceBegan.store(now, ordering: .relaxed) }
+    guard now > began, now - began > patience.load(ordering: .relaxed) else { return }
+    limitGivesWay.store(true, ordering: .relaxed)
+    liftLimit()
+  }
 
   /// Whether a fault has met the limit since this was asked last. Keeper only.
   func takeLimitHit() -> Bool { limitIsHit.exchange(false, ordering: .relaxed) }

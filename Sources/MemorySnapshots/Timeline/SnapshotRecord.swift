@@ -9,8 +9,8 @@ struct SnapshotRecord: ~Copyable, Linked, @unchecked Sendable {
   var links = Links<SnapshotRecord>()
   /// The versions that this snapshot owns: those for which it is the newest live one that needs them.
   var versions = VersionList()
-  /// Views that are open and restores under way: the snapshot must not be given up.
-  var pinCount = 0
+  /// While there are any, the snapshot must not be given up.
+  var openViews = 0
   /// The number of its departure, 0 as long as it is live.
   var departureNumber: UInt64 = 0
   let usage = SnapshotUsage()

@@ -72,5 +72,7 @@ struct SnapshotUsage: ~Copyable {
     word.load(ordering: .acquiring) & ~SnapshotUsage.consumed == SnapshotUsage.released
   }
 
+  var isInUse: Bool { word.load(ordering: .acquiring) & SnapshotUsage.countMask != 0 }
+
   var isReleased: Bool { word.load(ordering: .acquiring) & SnapshotUsage.released != 0 }
 }
