@@ -12,7 +12,7 @@ struct SystemCallHookTests {
     "cuserfault_nanoseconds", "cuserfault_yield", "cuserfault_futex_wake",
     "cuserfault_join_thread", "cuserfault_signal_mask", "cuserfault_block_signals",
     "cuserfault_restore_signals", "cuserfault_thread_number", "cuserfault_forced_failure_words",
-    "Glibc.close", "cuserfault_begin_work", "cuserfault_end_work",
+    "cuserfault_close", "cuserfault_begin_work", "cuserfault_end_work",
     "cuserfault_sleep", "cuserfault_free_swap", "cuserfault_thread_id",
     "cuserfault_find_process_memory",
     // Questions about merging, for which no answer is an answer.
