@@ -109,7 +109,7 @@ static void check_system(void) {
   CHECK(cuserfault_drain_event(event) == -EAGAIN);
   CHECK(cuserfault_epoll_remove(epoll, event) == 0);
   CHECK(cuserfault_epoll_holds(epoll, event, 0) == -ENOENT);
-  close(epoll);
+  cuserfault_close(epoll);
   CHECK(cuserfault_epoll_wait(epoll, tags, 64, true) == -EBADF);
   close(event);
   int file = cuserfault_create_memory_file("exercise", 4 * page);
@@ -154,7 +154,7 @@ static void check_userfaultfd(void) {
   memory[page] = 3;
   CHECK(memory[0] == 2 && memory[page] == 3);
   CHECK(cuserfault_wake(descriptor, start, page) == 0);
-  CHECK(cuserfault_copy(descriptor, start, memory + page, page) == 0);
+  CHECK(cuserfault_copy(descriptor, start, memory + page, page) == -EEXIST);
   struct cuserfault_message messages[4];
   CHECK(cuserfault_read_messages(descriptor, messages, 4, true) < 0);
   CHECK(cuserfault_unregister(descriptor, start, 2 * page) == 0);
