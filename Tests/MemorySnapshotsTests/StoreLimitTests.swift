@@ -264,26 +264,28 @@ struct StoreLimitTests {
   }
 
   @Test(
-    "While a snapshot is restored, writers wait for room and do not exceed the limit",
+    "While a snapshot is in use, as by a roll-back, writers wait for room and do not exceed the limit",
     arguments: RegionMode.tested(guessing: false))
-  func restoreBesideWriter(_ mode: RegionMode) async throws {
-    let region = try StoreLimitTests.region(
-      mode, limit: 64, .invalidateOldestSnapshot, pages: 512)
-    // However long the thread that restores is kept from its processor.
+  func waitForUse(_ mode: RegionMode) async throws {
+    let region = try StoreLimitTests.region(mode, limit: 4, .invalidateOldestSnapshot)
+    // However long this thread is kept from its processor.
     region.state.value.storeLimit.patience.store(.max, ordering: .relaxed)
-    let stop = Shared(false)
-    try await onThreads(2) { index in
-      if index == 0 {
-        defer { stop.set() }
-        for _ in 0..<500 {
-          let snapshot = try region.makeSnapshot()
-          try? region.restore(to: snapshot)
-        }
-      } else {
-        while !stop.isSet { region.fillPages(0..<512, with: 2) }
+    let snapshot = try region.makeSnapshot()
+    try snapshot.beginUse("test")
+    let written = Shared(0)
+    let writer = startThread {
+      for page in 0..<64 {
+        region.set(page, to: 7)
+        written.increment()
       }
     }
-    #expect(region.statistics.mostPreservedBytes <= 64 * pageSize)
+    #expect(await eventually { written.now >= 4 && region.statistics.parkedFaults > 0 })
+    #expect(written.now == 4)
+    #expect(try snapshot.bytes(in: 0..<region.byteCount).allSatisfy { $0 == 1 })
+    snapshot.endUse()
+    try await writer.value
+    #expect(snapshot.isInvalidated)
+    #expect(region.statistics.mostPreservedBytes <= 4 * pageSize)
   }
 
   @Test("Room that guesses reserve and give back goes to those who wait for it")

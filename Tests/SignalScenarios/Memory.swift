@@ -110,9 +110,8 @@ func lookForCancellationPoints() throws {
     for isLocked in [false, true] {
       let piece = try Piece(pages: 256, backing, value: 1)
       if isLocked { _ = unsafe mlock(piece.region.baseAddress, 64 * pageSize) }
-      for round in 0..<40 {
-        // Often enough for each look at the kernel's settings to be made in a fault.
-        usleep(1500)
+      // For many milliseconds: the kernel is asked for its settings in a fault once in one of them.
+      for round in 0..<100 {
         for page in 0..<256 where page % 8 == round % 8 { piece.write(UInt64(round), to: page) }
         let snapshot = try piece.region.makeSnapshot()
         let view = try snapshot.makeView()

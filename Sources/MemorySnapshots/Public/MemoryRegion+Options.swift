@@ -47,7 +47,8 @@ extension MemoryRegion {
     public var faultDelivery: FaultDelivery
     /// The most bytes of pre-images kept for the region's snapshots, their copies in views included
     /// (`RegionStatistics.preservedBytes`); `nil` for no limit. What snapshots with open views need
-    /// may exceed it, and what is written while it gives way (`StorePolicy.invalidateOldestSnapshot`). Pages that readers bring into views are not under it.
+    /// may exceed it, and what is written while it gives way (`StorePolicy.invalidateOldestSnapshot`).
+    /// Pages that readers bring into views are not under it.
     public var storeLimit: Int?
     /// What happens when the store is full, be it by `storeLimit`, for want of memory, or because more
     /// would come too near the limit of a memory control group (cgroups(7)).
